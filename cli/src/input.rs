@@ -1,4 +1,4 @@
-//! What commands share: finding scenarios, common options, showing what is wrong, exit codes.
+//! Shared parts of commands: finding scenarios, common options, reporting problems, exit codes.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -11,10 +11,10 @@ use language::document::BYTES_MAX;
 use language::reading;
 use settings::Scalar;
 
-/// The exit code of what was interrupted, as shells report it: 128 plus the number of SIGINT.
+/// The exit code after an interruption, as shells report it: 128 plus the number of SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// When colours are used.
+/// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     /// On a terminal, unless NO_COLOR is set.
@@ -44,7 +44,7 @@ impl Color {
     }
 }
 
-/// Which scenario, and how it is changed.
+/// The scenario, and changes to it.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Scenario {
     /// A scenario file, `-` for standard input, or `@name` for a built-in one.
@@ -54,7 +54,7 @@ pub(crate) struct Scenario {
     pub(crate) changes: Changes,
 }
 
-/// How a scenario is changed.
+/// Changes to a scenario.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Changes {
     /// Random seed, instead of the file's.
@@ -77,13 +77,13 @@ pub(crate) struct Changes {
     pub(crate) color: Color,
 }
 
-/// A size as scenarios have it.
+/// Parses a size in the notation of scenarios.
 fn bytes(text: &str) -> Result<u64, String> {
     settings::Size::parse(text).map(|size| size.0).map_err(|problem| problem.message)
 }
 
 impl Changes {
-    /// As the lab wants them.
+    /// The changes as options for loading.
     pub(crate) fn options(&self) -> Options {
         Options {
             variant: self.variant.clone(),
@@ -95,14 +95,14 @@ impl Changes {
     }
 }
 
-/// Why a command ended without doing what was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The scenario is wrong.
+    /// The scenario is invalid.
     Refused(Box<Refused>, Color),
-    /// The command line is wrong.
+    /// The command line is invalid.
     Usage(String),
-    /// It failed on the way.
+    /// The command failed during its work.
     Failed(String),
 }
 
@@ -120,7 +120,7 @@ impl Failure {
         tell(text.trim_end());
     }
 
-    /// What went wrong, in lines.
+    /// The problems, in several lines.
     pub(crate) fn text(&self, style: Style) -> String {
         match self {
             Failure::Refused(refused, _) => diagnostics::render(&refused.problems, &refused.sources, style),
@@ -135,7 +135,7 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// The text of a scenario by name.
+/// Reads the text of a scenario by its name.
 pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     if let Some(name) = file.strip_prefix('@') {
         let Some(text) = language::builtin::text(name) else {
@@ -148,7 +148,7 @@ pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     }
     if file == "-" {
         let mut bytes = Vec::new();
-        // One byte more than is read tells that there is more.
+        // Read one byte more than the maximum, to detect longer input.
         let mut most = io::stdin().lock().take(BYTES_MAX as u64 + 1);
         most.read_to_end(&mut bytes).map_err(|e| Failure::Usage(format!("standard input: {e}")))?;
         return Ok(Text { name: "<stdin>".into(), bytes, folder: None });
@@ -160,7 +160,7 @@ pub(crate) fn text(file: &str) -> Result<Text, Failure> {
     Ok(Text { name: file.into(), bytes, folder })
 }
 
-/// Finds, reads and checks a scenario; what is odd about it goes to standard error.
+/// Finds, reads and checks a scenario; prints warnings on standard error.
 pub(crate) fn load(scenario: &Scenario) -> Result<Loaded, Failure> {
     let text = text(&scenario.file)?;
     let color = scenario.changes.color;
@@ -169,17 +169,17 @@ pub(crate) fn load(scenario: &Scenario) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-/// Writes lines to standard error, even if nobody reads it.
+/// Writes lines to standard error, and ignores failures.
 pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes to standard output; a reader that has gone away is no failure.
+/// Writes to standard output; a closed pipe is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     print_with(|out| out.write_all(text.as_bytes()))
 }
 
-/// The same of what is made while it is written.
+/// The same for output that is produced while it is written.
 pub(crate) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {

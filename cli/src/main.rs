@@ -1,7 +1,7 @@
 //! `brownout`: simulates concurrency architectures from scenario files.
 //!
-//! `main` is a page: arguments → command → exit code. Each command is one file in `commands/`; what they share (finding
-//! scenarios, showing problems) is in [`input`].
+//! `main` fits on a page: arguments → command → exit code. Each command is one file in `commands/`; shared parts (finding
+//! scenarios, reporting problems) are in [`input`].
 
 mod commands;
 mod input;
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     command: Option<Command>,
 }
 
-/// Help, a version, or what is wrong with the command line.
+/// Prints help, the version, or an error in the command line.
 fn answer(error: &clap::Error) -> ExitCode {
     match error.print().and_then(|()| io::stdout().flush()) {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe && !error.use_stderr() => {

@@ -1,4 +1,4 @@
-//! What commands leave in folders.
+//! Folders that commands write.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use report::html::{Origin, Source};
 
 use crate::input::Failure;
 
-/// Where the figures of one scenario come from.
+/// The origin of the figures of a single scenario.
 pub(crate) fn origin_of(loaded: &Loaded, command: String) -> Origin {
     let source = Source { name: String::new(), written: loaded.text(), resolved: Some(loaded.resolved()) };
     Origin { scenarios: vec![source], command: Some(command), files: Vec::new() }
 }
 
-/// Writes files into a folder, making it and those in it where they are not there. Each is written whole or not at all; what a
-/// killed run has left half written is cleared away.
+/// Writes files into a folder, creating it and its subfolders if necessary. Each file is written atomically, and temporary
+/// files of killed runs are removed.
 pub(crate) fn write(folder: &Path, files: Vec<File<'_>>) -> Result<(), Failure> {
     let folders: BTreeSet<PathBuf> = files.iter().filter_map(|f| Some(folder.join(&f.name).parent()?.into())).collect();
     folders.iter().for_each(|folder| report::file::remove_left_over(folder));

@@ -1,4 +1,4 @@
-//! A [`Session`] as the screen wants it: something that is carried on, looked at, changed and cloned.
+//! Adapts a [`Session`] to the screen: a simulation that can be continued, observed, changed and cloned.
 
 use lab::Session;
 use lab::requests::Requests;
@@ -7,25 +7,25 @@ use language::knobs;
 use language::menu::FaultChoice;
 use tui::{Knob, Simulation};
 
-/// About what a session takes with nothing under way, bytes: histograms, nodes, names.
+/// Approximate size of a session without calls under way, bytes: histograms, nodes, names.
 const BYTES_AT_REST: u64 = 1 << 18;
 
-/// How many events a run without an end of its own is simulated ahead, to know where it will come to rest.
+/// Number of events to simulate ahead in a run without a fixed end, to find out when it becomes idle.
 const LOOK_AHEAD: u64 = 3_000_000;
 
-/// A session as the screen sees it.
+/// A session in the form that the screen needs.
 #[derive(Clone)]
 pub(crate) struct Watched {
     session: Session,
-    /// Faults that the user let strike, with their instants.
+    /// Faults that the user injected, with their instants.
     injected: Vec<(i64, String)>,
     failure: Option<String>,
-    /// Where a run without an end of its own comes to rest, as far as that is known, ns.
+    /// When a run without a fixed end becomes idle, as far as that is known, ns.
     rests_at: Option<i64>,
 }
 
 impl Watched {
-    /// A run at its beginning, whose requests are traced from now on.
+    /// A run at its beginning, with tracing of requests.
     pub(crate) fn new(mut session: Session) -> Watched {
         session.trace_requests();
         let mut watched = Watched { session, injected: Vec::new(), failure: None, rests_at: None };
@@ -33,19 +33,19 @@ impl Watched {
         watched
     }
 
-    /// The run itself.
+    /// The session.
     #[allow(dead_code, reason = "tests and benches look at it, the program does not")]
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Finds out where a run without an end of its own comes to rest.
+    /// Finds out when a run without a fixed end becomes idle.
     fn look_ahead(&mut self) {
         if !self.session.is_open_ended() {
             return;
         }
         let mut ahead = self.session.clone();
-        // What fails ahead fails when it comes.
+        // A failure ahead is reported when the run gets there.
         let _ = ahead.run_some(LOOK_AHEAD);
         self.rests_at = Some(ahead.now_ns());
     }
@@ -62,14 +62,14 @@ impl Simulation for Watched {
     }
 
     fn now_ns(&self) -> i64 {
-        // What cannot go on stands at its end.
+        // A run that has failed stays at its end.
         if self.failure.is_some() { self.end_ns() } else { self.session.now_ns() }
     }
 
     fn end_ns(&self) -> i64 {
         match self.rests_at {
             Some(_) if self.session.is_finished() => self.session.now_ns(),
-            // A run that has not come to rest where it was expected to continues.
+            // The run is still not idle at the expected time: expect it one window later.
             Some(at) if at <= self.session.now_ns() => self.session.now_ns() + self.session.window_ns() as i64,
             Some(at) => at,
             None => self.session.end_ns(),
@@ -125,7 +125,7 @@ impl Simulation for Watched {
     }
 
     fn clone_bytes(&self) -> Option<u64> {
-        // The memory of the nodes for calls (lines, tickets, accounts) is about that of the engine; measured with
+        // Calls in the nodes (queues, tickets, accounts) take about as much memory as in the engine; measured with
         // `cargo bench -p cli --bench watching`.
         let under_way = 2 * self.session.engine().bytes_in_flight() as u64;
         Some(BYTES_AT_REST + under_way)

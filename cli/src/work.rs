@@ -1,4 +1,4 @@
-//! Long work on several cores: how many threads, how to stop it, how it shows that it goes on.
+//! Long work on several cores: number of threads, interruption, and progress.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use settings::shown::shown_lines;
 
 use crate::input::{INTERRUPTED, tell};
 
-/// How long work is done.
+/// How to run long work.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Work {
     /// Number of threads; one per core by default. Results do not depend on it.
@@ -25,11 +25,11 @@ pub(crate) struct Work {
     pub(crate) quiet: bool,
 }
 
-/// Becomes true at the first Ctrl-C, so that what has been measured can be printed; a second one ends the program at once.
+/// A flag that the first Ctrl-C sets, so that the results so far can be printed; a second one ends the program immediately.
 pub(crate) fn stop_on_control_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
-    // Where no handler can be set, Ctrl-C ends the program as usual.
+    // If no handler can be installed, Ctrl-C ends the program as usual.
     let _ = ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED.into());
@@ -39,7 +39,7 @@ pub(crate) fn stop_on_control_c() -> Arc<AtomicBool> {
 }
 
 impl Work {
-    /// Does the work, which Ctrl-C stops. `expected` runs are shown as a bar, 0 as a count.
+    /// Does work that Ctrl-C can stop. Shows progress as a bar if the number of `expected` runs is known, as a count if it is 0.
     pub(crate) fn run<R>(&self, expected: usize, work: impl FnOnce(&Control<'_>) -> R) -> R {
         let stop = stop_on_control_c();
         let shown = !self.no_progress && !self.quiet && io::stderr().is_terminal();
@@ -65,7 +65,7 @@ impl Work {
         result
     }
 
-    /// Says something on standard error.
+    /// Prints a message on standard error, unless `--quiet` is set.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             tell(&shown_lines(text));

@@ -1,4 +1,4 @@
-//! Where requests spent their time: from the engine's sample to seconds and names, and from several runs to their mean.
+//! Breakdowns of latency: converts the engine's sample to seconds and names, and averages several runs.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,15 @@ use models::network::Node;
 
 use crate::result::{Breakdown, BreakdownBand, BreakdownPart, Spent};
 
-/// Fewer sampled requests than these say nothing of a breakdown: a tenth of them stand for the median, a hundredth for
-/// the 99th percentile.
+/// Minimum sample sizes for a breakdown: a tenth of the requests represent the median, a hundredth the 99th percentile.
 const MEDIAN_LEAST: u64 = 20;
 const TAIL_LEAST: u64 = 200;
-/// Where the bands of percentiles end, thousandths; narrower towards the tail, which is what is looked for.
+/// Ends of the percentile bands, in thousandths; narrower towards the tail, which matters most.
 const EDGES: [usize; 14] = [0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950, 980, 990, 1000];
-/// Bands above this need as many requests as the tail does.
+/// Bands that end above this need as many requests as the tail does.
 const TAIL_FROM: usize = 900;
 
-/// What time is spent on, as results name it.
+/// The engine's category of time as results name it.
 pub(crate) fn spent_on(what: sim_core::Spent) -> Spent {
     match what {
         sim_core::Spent::Network => Spent::Network,
@@ -46,7 +45,7 @@ fn part_s(around: &Around, part: Part) -> f64 {
     mean_s(around, sum)
 }
 
-/// That of a sample.
+/// The breakdown of a sample.
 pub(crate) fn of_sample(sample: &Sample, engine: &Engine<Node>) -> Breakdown {
     let mut asked = vec![(450, 550, MEDIAN_LEAST), (985, 995, TAIL_LEAST)];
     asked.extend(
@@ -87,15 +86,15 @@ pub(crate) fn of_sample(sample: &Sample, engine: &Engine<Node>) -> Breakdown {
     breakdown
 }
 
-/// The largest part at the 99th percentile, or else at the median, first.
+/// Sorts the parts by their size at the 99th percentile, or else at the median, largest first.
 fn sort(breakdown: &mut Breakdown) {
     let size = |part: &BreakdownPart| part.p99_s.or(part.p50_s).unwrap_or(0.0);
     breakdown.parts.sort_by(|one, other| size(other).total_cmp(&size(one)));
 }
 
-/// The mean of the breakdowns of several runs: each run looks around its own percentiles and counts as much as every
-/// other. A run with too small a sample for a percentile says nothing of it. Parts that a run does not have count as
-/// nothing there, so that together the parts are the latency here too.
+/// The mean of the breakdowns of several runs: each run uses its own percentiles, and all runs have equal weight. A run
+/// whose sample is too small for a percentile is left out of it. A part that a run lacks counts as zero there, so that the
+/// parts still add up to the latency.
 pub(crate) fn mean_of(runs: &[&Breakdown]) -> Breakdown {
     let mean = |known: &dyn Fn(&Breakdown) -> bool, value: &dyn Fn(&Breakdown) -> f64| {
         let values: Vec<f64> = runs.iter().filter(|run| known(run)).map(|run| value(run)).collect();
@@ -106,7 +105,7 @@ pub(crate) fn mean_of(runs: &[&Breakdown]) -> Breakdown {
     let of = |run: &Breakdown, (place, what): &(String, u8)| -> Option<BreakdownPart> {
         run.parts.iter().find(|part| part.place == *place && part.what as u8 == *what).cloned()
     };
-    // Bands that only some of the runs can tell are left out: their mean would be that of other runs.
+    // Leave out bands that only some runs have: their mean would describe other runs.
     let bands = runs.iter().map(|run| run.bands.len()).min().unwrap_or(0);
     let band = |index: usize, value: &dyn Fn(&Breakdown) -> f64| mean(&|run| run.bands.len() > index, value);
     let parts = names.iter().filter_map(|name| {

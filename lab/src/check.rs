@@ -1,4 +1,4 @@
-//! The check of a whole file, which is more than one scenario: its variants and the points of its sweep with it.
+//! Checks a whole file: not just one scenario, but also its variants and the points of its sweep.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::loading::load;
 use crate::sweep;
 use settings::Problem;
 
-/// Checks a whole file: the scenario as it is asked for, and, unless a variant is asked for, every variant and every
-/// point of its sweep too, since they are as much part of the file as the rest.
+/// Checks a whole file: the requested scenario and, unless a variant is requested, also every variant and every point of
+/// the sweep.
 ///
 /// # Errors
-/// All problems of all of them together, in file order.
+/// The problems of all of them together, in file order.
 pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
     let base = load(text, options);
     if options.variant.is_some() {
@@ -35,8 +35,8 @@ pub fn check(text: &Text, options: &Options) -> Result<Loaded, Refused> {
     }
 }
 
-/// What several readings of one file complain of, each once. What is wrong with an objective under some variants only names
-/// them: nothing else at its place tells why.
+/// Merges the problems found in several readings of one file, each once. A problem with an objective that occurs only under
+/// some variants names these variants: nothing else at its position explains it.
 fn together(refused: Vec<(Option<String>, Refused)>) -> Refused {
     let mut all = Refused::new(Vec::new(), Sources::new());
     let mut under: Vec<Option<Vec<String>>> = Vec::new();
@@ -55,7 +55,7 @@ fn together(refused: Vec<(Option<String>, Refused)>) -> Refused {
                 }
             }
         }
-        // Every reading numbers the file and the overrides alike; a variant's own name comes last.
+        // All readings number the file and the overrides alike; the source of a variant's name comes last.
         if all.sources.len() < one.sources.len() {
             all.sources = one.sources;
         }

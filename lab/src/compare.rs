@@ -1,9 +1,9 @@
-//! Variants side by side: run under the same random numbers and compared pair by pair.
+//! Compares variants pair by pair under common random numbers.
 //!
-//! Every variant sees the same requests at the same instants with the same work, so what differs between the runs of a
-//! pair is the variant's doing, and few replications show small differences. A difference is called real where its
-//! interval excludes zero at a confidence that allows for how many comparisons are made (Bonferroni): in a table with
-//! nothing behind it, one difference in twenty would otherwise look real.
+//! Every variant sees the same requests at the same instants with the same work, so a difference within a pair is due to
+//! the variant, and few replications show small differences. A difference is called real if its interval excludes zero at
+//! a confidence corrected for the number of comparisons (Bonferroni): otherwise one difference in twenty would look real
+//! by chance.
 
 use std::sync::Arc;
 
@@ -17,34 +17,34 @@ use crate::statistics::{self, Interval, Paired};
 use language::Loaded;
 use sim_core::random::replication_seed;
 
-/// What is compared.
+/// A scenario to compare.
 #[derive(Clone, Debug)]
 pub struct Contestant {
-    /// Name of the variant or the file.
+    /// Name of the variant or file.
     pub name: String,
     /// The scenario.
     pub loaded: Arc<Loaded>,
 }
 
-/// The outcome: plain data.
+/// The result of a comparison, as plain data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// Version of this format; always 1.
     pub format: u32,
-    /// The base seed of all.
+    /// The base seed of all variants.
     pub seed: u64,
-    /// Runs of each.
+    /// Replications per variant.
     pub replications: u32,
-    /// True where there were to be more, but the program was told to stop.
+    /// True if the comparison was interrupted before the requested number of replications.
     #[serde(default, skip_serializing_if = "crate::result::is_false")]
     pub cut_short: bool,
-    /// How sure the intervals are.
+    /// Confidence level of the intervals.
     pub confidence: f64,
-    /// Names; the first is what the others are held against.
+    /// Names of the variants; the others are compared to the first.
     pub variants: Vec<String>,
-    /// The figures.
+    /// The metrics.
     pub metrics: Vec<ComparedMetric>,
-    /// The course of the first run of each variant, to be drawn over one another.
+    /// The time series of the first run of each variant, for overlaid charts.
     #[serde(skip)]
     pub courses: Vec<Course>,
 }
@@ -54,7 +54,7 @@ pub struct Compared {
 pub struct Course {
     /// Width of a window, s.
     pub window_s: f64,
-    /// Where each window begins, s.
+    /// Start of each window, s.
     pub at_s: Vec<f64>,
     /// Goodput of all workloads, per second.
     pub goodput: Vec<Option<f64>>,
@@ -62,7 +62,7 @@ pub struct Course {
     pub p99_s: Vec<Option<f64>>,
     /// The faults.
     pub faults: Vec<FaultWindow>,
-    /// What operators did.
+    /// Actions of operators.
     pub events: Vec<FaultWindow>,
 }
 
@@ -92,17 +92,17 @@ impl Course {
     }
 }
 
-/// One figure of all variants.
+/// One metric of all variants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComparedMetric {
     /// Its path.
     pub name: String,
-    /// Mean and half-width, by variant; `None` where it is not known.
+    /// Mean and half-width, by variant; `None` if it is not known.
     pub intervals: Vec<Option<Interval>>,
-    /// In how many of the runs it is infinite, by variant.
+    /// Number of runs in which it is infinite, by variant.
     #[serde(default, skip_serializing_if = "is_nowhere")]
     pub infinite: Vec<usize>,
-    /// What differs from the first, by variant, the first left out.
+    /// Differences from the first variant, by variant, without the first.
     pub differences: Vec<Option<Difference>>,
     /// Its unit.
     #[serde(skip, default = "number")]
@@ -117,34 +117,34 @@ fn number() -> Unit {
     Unit::Number
 }
 
-/// What a variant changes.
+/// The difference that a variant makes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
-    /// Interval of the difference and what common random numbers gained.
+    /// Interval of the difference, and the variance reduction by common random numbers.
     #[serde(flatten)]
     pub paired: Paired,
-    /// The difference over the mean of the first; `None` where that is zero.
+    /// The difference relative to the first variant's mean; `None` if that is zero.
     pub relative: Option<f64>,
-    /// Whether it is more than chance, allowing for all comparisons of the table.
+    /// Whether the difference is significant, allowing for all comparisons of the table.
     pub real: bool,
-    /// Runs that would probably tell whether a difference as large as this one is real, where these do not.
+    /// Runs that would probably decide whether a difference of this size is real, if these runs do not.
     pub runs_needed: Option<u32>,
 }
 
-/// A difference smaller than this, relative to the first, is not worth more runs.
+/// Differences smaller than this, relative to the first variant, do not justify more runs.
 const WORTH_KNOWING: f64 = 0.05;
 
-/// An interval that is wider than the effect in it leaves the question open, unless the effect is small at any rate.
+/// An interval wider than the effect leaves the question open, unless the effect is small in any case.
 fn runs_needed(strict: &Interval, base: f64) -> Option<u32> {
     let half = strict.half_width?;
     let effect = strict.mean.abs();
     let is_open = half >= effect && effect > 0.0 && half > WORTH_KNOWING * base.abs();
-    // The half-width falls with the root of the number of runs.
+    // The half-width shrinks with the square root of the number of runs.
     is_open.then(|| (strict.n as f64 * (half / effect) * (half / effect)).ceil().min(f64::from(u32::MAX)) as u32)
 }
 
-/// Runs all contestants `replications` times and compares the metrics; without any, the main ones that all have. Told to
-/// stop, it compares what replications all contestants have ended; `Cut` where those are fewer than two.
+/// Runs all contestants `replications` times and compares the given metrics; if none are given, the main ones that all have.
+/// When told to stop, compares the replications that all contestants have completed; `Cut` if those are fewer than two.
 pub fn compare(
     contestants: &[Contestant],
     replications: u32,
@@ -153,7 +153,7 @@ pub fn compare(
 ) -> Result<Compared, Stopped> {
     let Some(first) = contestants.first() else { return Err(Stopped::Failed("nothing to compare".into())) };
     let seed = first.loaded.scenario.seed;
-    // The warm-ups must be equal, or the same instant would not have the same requests.
+    // The warm-ups must be equal; otherwise requests at the same instant would differ.
     let mut warmup = 0;
     for contestant in contestants {
         warmup = warmup.max(replicate::warmup(&contestant.loaded, seed, control.stop)?);
@@ -184,7 +184,7 @@ pub fn compare(
                 courses.extend(course);
             }
             Some((_, Err(Stopped::Failed(why)))) => return Err(Stopped::Failed(why)),
-            // Only whole replications can be compared, and only as many as follow each other from the first.
+            // Only complete replications, consecutive from the first, can be compared.
             _ => break,
         }
     }
@@ -198,7 +198,7 @@ pub fn compare(
     let samples = |contestant: usize, metric: usize| -> Vec<Sample> {
         all.clone().map(|replication| runs[replication * contestants.len() + contestant][metric].clone()).collect()
     };
-    // What no run knows, such as the utilisation of what has no limit, is no row.
+    // A metric that no run knows, such as the utilisation of an unlimited component, gets no row.
     let is_told = |metric: &usize| {
         let anybody = |contestant: usize| {
             samples(contestant, *metric).iter().any(|sample| sample.value.is_some() || sample.is_infinite)
@@ -222,7 +222,7 @@ pub fn compare(
             let paired = statistics::paired(&first, &second, CONFIDENCE)?;
             let base = statistics::mean(&first)?;
             let surely = statistics::paired(&first, &second, strict)?.difference;
-            // Of what happens or does not, only the pairs count that differ.
+            // For an event, only pairs with different outcomes count.
             let real = match is_event {
                 true => statistics::sign_test(&first, &second) < 1.0 - strict,
                 false => surely.excludes(0.0),
@@ -322,7 +322,7 @@ variants:
     #[test]
     fn a_difference_that_drowns_in_chance_says_how_many_runs_would_tell() {
         let interval = |mean: f64, half: f64| Interval { mean, half_width: Some(half), confidence: 0.99, n: 10 };
-        // Twice as wide as the effect: four times as many runs.
+        // The interval is twice as wide as the effect: four times as many runs.
         assert_eq!(runs_needed(&interval(10.0, 20.0), 100.0), Some(40));
         assert_eq!(runs_needed(&interval(10.0, 9.0), 100.0), None, "it is real");
         assert_eq!(runs_needed(&interval(1.0, 4.0), 100.0), None, "it is small whatever it is");
@@ -334,7 +334,7 @@ variants:
         assert!(compared().metrics.iter().any(|metric| metric.name == "components.db.utilization"));
     }
 
-    /// A database that is never able to keep the bound, one that always is, and what both say of successes and windows.
+    /// A database that always misses the bound, one that always meets it, and the resulting shares of successes and windows.
     #[test]
     fn objectives_are_shares_of_runs_and_failures_are_shown() {
         let judged = "\nobjectives: [{name: fast, metric: workloads.clients.latency.p90, below: 5ms}]\n";
@@ -353,7 +353,7 @@ variants:
             fast.intervals.iter().map(|i| i.map(|i| i.mean)).collect::<Vec<_>>(),
             [Some(0.0), Some(0.0), Some(1.0)]
         );
-        // Ten of ten pairs differ: by chance that is one in 512, and there is not a comparison for each of as many.
+        // All ten pairs differ: by chance that happens once in 512, and there are fewer comparisons than that.
         let differences: Vec<bool> = fast.differences.iter().map(|d| d.is_some_and(|d| d.real)).collect();
         assert!(!differences[0]);
         assert!(of("workloads.clients.success").intervals[0].is_some_and(|interval| interval.mean > 0.99));
@@ -363,7 +363,7 @@ variants:
 
     #[test]
     fn common_random_numbers_narrow_the_difference() {
-        // Offered load is the same in every variant, and so is each request's work.
+        // The offered load is the same in every variant, and so is the work of each request.
         let compared = compared();
         let goodput = &compared.metrics[0];
         let wider = goodput.differences[1].expect("known").paired;

@@ -1,4 +1,4 @@
-//! The figures that nodes declare, as results and snapshots have them: by path, with unit and value.
+//! The figures that nodes declare, in the form of results and snapshots: by path, with unit and value.
 
 use std::ops::Index;
 
@@ -10,7 +10,7 @@ use sim_core::histogram::Histogram;
 use sim_core::time::SECOND;
 use sim_core::{Figure, Figures, Outcome, Span, slots};
 
-/// What is behind the name of a time in the JSON result.
+/// Suffix of the names of times in the JSON result.
 const SECONDS_SUFFIX: &str = "_s";
 
 /// Percentiles of a latency; `None` where nothing was measured.
@@ -30,7 +30,7 @@ pub struct Latency {
     pub p999_s: Option<f64>,
     /// Largest value.
     pub max_s: Option<f64>,
-    /// How many were measured.
+    /// Number of values measured.
     pub count: u64,
 }
 
@@ -43,7 +43,7 @@ pub enum Reading {
         value: Option<f64>,
         /// Its unit.
         unit: Unit,
-        /// Whether the JSON result has it as a whole number (`20`, not `20.0`).
+        /// Whether the JSON result writes it as a whole number (`20`, not `20.0`).
         is_whole: bool,
     },
     /// Durations.
@@ -56,12 +56,12 @@ impl Reading {
         Reading::Number { value, unit, is_whole: false }
     }
 
-    /// A number of things.
+    /// A whole number of things.
     pub fn count(count: u64) -> Reading {
         Reading::Number { value: Some(count as f64), unit: Unit::Count, is_whole: true }
     }
 
-    /// The numbers it consists of: what stands behind its name in a metric, the value and its unit.
+    /// The numbers it consists of: the suffix of the metric's name, the value and the unit.
     pub fn parts(&self) -> Vec<(&'static str, Option<f64>, Unit)> {
         match self {
             Reading::Number { value, unit, .. } => vec![("", *value, *unit)],
@@ -76,7 +76,7 @@ impl Reading {
 /// Takes one figure out of a distribution of times.
 type OfLatency = fn(&Latency) -> Option<f64>;
 
-/// What a distribution of times is summed up by.
+/// The figures that summarise a distribution of times.
 const TIMES: [(&str, OfLatency); 7] = [
     ("mean", |times| times.mean_s),
     ("p50", |times| times.p50_s),
@@ -91,7 +91,7 @@ fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
 }
 
-/// A histogram of nanoseconds, summed up.
+/// Summarises a histogram of nanoseconds.
 pub(crate) fn latency(histogram: &Histogram) -> Latency {
     let quantile = |p: f64| histogram.quantile(p).map(|v| seconds(v as f64));
     Latency {
@@ -106,7 +106,7 @@ pub(crate) fn latency(histogram: &Histogram) -> Latency {
     }
 }
 
-/// A sum of a unit's values: times are reported in nanoseconds.
+/// Converts a sum of a unit's values to that unit: times are reported in nanoseconds.
 fn scaled(value: f64, unit: Unit) -> f64 {
     match unit {
         Unit::Seconds => seconds(value),
@@ -114,24 +114,24 @@ fn scaled(value: f64, unit: Unit) -> f64 {
     }
 }
 
-/// A part of a whole; shares end at 1, whatever rounding makes of them.
+/// A part divided by its whole; shares are capped at 1 against rounding.
 fn quotient(part: u128, whole: u128, unit: Unit) -> Option<f64> {
     let quotient = (whole > 0).then(|| scaled(part as f64, unit) / whole as f64);
     if unit == Unit::Fraction { quotient.map(|share| share.min(1.0)) } else { quotient }
 }
 
-/// The average over `span_s` seconds of a gauge whose integral is in value times nanoseconds; 0 over no time.
+/// The average over `span_s` seconds of a gauge whose integral is in value times nanoseconds; 0 if the span is empty.
 pub(crate) fn time_average(integral: u128, span_s: f64) -> f64 {
     if span_s > 0.0 { integral as f64 / (span_s * SECOND as f64) } else { 0.0 }
 }
 
-/// How much more came than went, per second; unknown over no time.
+/// Arrivals minus departures per second; `None` for a span of no length.
 fn net_rate(now: (u64, u64), before: (u64, u64), span_s: f64) -> Option<f64> {
     let (came, went) = (now.0.saturating_sub(before.0), now.1.saturating_sub(before.1));
     (span_s > 0.0).then(|| (came as f64 - went as f64) / span_s)
 }
 
-/// The quotient of a figure that is one.
+/// The quotient of a figure that is a ratio; `None` for other figures.
 pub(crate) fn ratio(figures: &Figures, figure: &Figure) -> Option<f64> {
     match figures.get(figure)? {
         Value::Ratio { part, whole } => quotient(*part, *whole, figure.unit),
@@ -147,7 +147,7 @@ pub(crate) fn average(figures: &Figures, figure: &Figure, span_s: f64) -> f64 {
     }
 }
 
-/// The largest value that a figure has had at any time.
+/// The largest value that a figure has had so far.
 pub(crate) fn most(figures: &Figures, figure: &Figure) -> Option<f64> {
     match figures.get(figure)? {
         Value::Peak { most, .. } => Some(scaled(*most as f64, figure.unit)),
@@ -155,20 +155,20 @@ pub(crate) fn most(figures: &Figures, figure: &Figure) -> Option<f64> {
     }
 }
 
-/// Figures that kinds of components, policies and workloads declare, by path: `hit_ratio`, `pool.active`. Those that
-/// results have a place of their own for, as the utilisation, are not among them.
+/// Figures that kinds of components, policies and workloads declare, by path: `hit_ratio`, `pool.active`. Figures with a
+/// field of their own in the result, such as the utilisation, are not included.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Own {
     readings: IndexMap<String, Reading>,
 }
 
 impl Own {
-    /// From the figures of the `span_s` seconds since measuring began.
+    /// From the figures of the `span_s` seconds since the measurement began.
     pub(crate) fn over(figures: &Figures, span_s: f64) -> Own {
         Own::of(figures, Some(span_s))
     }
 
-    /// Of this instant: gauges say what they show now, and states how many replicas are in them.
+    /// The figures at this instant: gauges show their current value, and states the number of replicas in each.
     pub(crate) fn now(figures: &Figures) -> Own {
         Own::of(figures, None)
     }
@@ -187,7 +187,7 @@ impl Own {
             self.readings.insert(figure.name.to_string(), Reading::Number { value, unit, is_whole });
         };
         match value {
-            // Format 1 has what a kind counts as `12.0`, and what stands in a group, as in `pool`, as `12`.
+            // Format 1 writes the counts of a kind as `12.0`, but counts in a group such as `pool` as `12`.
             Value::Count(count) | Value::Level(count) => {
                 number(Some(scaled(*count as f64, unit)), unit == Unit::Count && figure.name.contains('.'));
             }
@@ -236,13 +236,13 @@ impl Own {
         self.readings.insert(path.to_string(), reading);
     }
 
-    /// The reading at a path, the names of parts of times excluded.
+    /// The reading at a path; parts of times are not found here.
     pub fn get(&self, path: &str) -> Option<&Reading> {
         self.readings.get(path)
     }
 
-    /// The value of a metric's path, parts of times included: `pool.wait.p99`. `None` where it is not there or cannot be
-    /// known.
+    /// The value of a metric's path, parts of times included: `pool.wait.p99`. `None` if the path does not exist or its value
+    /// is not known.
     pub fn value(&self, path: &str) -> Option<f64> {
         if let Some(Reading::Number { value, .. }) = self.readings.get(path) {
             return *value;
@@ -252,7 +252,7 @@ impl Own {
         parts.into_iter().find(|(name, _, _)| *name == part)?.1
     }
 
-    /// All of them, in the order in which they were reported.
+    /// All readings, in the order in which they were reported.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Reading)> {
         self.readings.iter().map(|(path, reading)| (path.as_str(), reading))
     }
@@ -262,7 +262,7 @@ impl Index<&str> for Own {
     type Output = f64;
 
     /// # Panics
-    /// Where there is no number at the path.
+    /// If there is no number at the path.
     fn index(&self, path: &str) -> &f64 {
         match self.readings.get(path) {
             Some(Reading::Number { value: Some(value), .. }) => value,
@@ -271,21 +271,21 @@ impl Index<&str> for Own {
     }
 }
 
-/// What results and snapshots say elsewhere.
+/// Whether results and snapshots show the figure in a field of its own.
 fn has_a_place_of_its_own(figure: &Figure) -> bool {
     figure.is_for_screens || slots::FIGURES.iter().any(|other| other.name == figure.name)
 }
 
-// As JSON: dots in a path nest, times end in `_s`. A number that is not known is left out, unless it stands in a group.
+// As JSON: dots in a path nest, and times end in `_s`. An unknown number is left out, unless it belongs to a group.
 
-/// A part of the readings whose paths begin alike, with what is left of the paths.
+/// Readings whose paths share a prefix, with the rest of each path.
 struct Nested<'a> {
     entries: Vec<(&'a str, &'a Reading)>,
     is_group: bool,
 }
 
 impl<'a> Nested<'a> {
-    /// Writes the entries into a map; groups stand where their first entry does.
+    /// Writes the entries into a map; a group takes the position of its first entry.
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let mut groups: Vec<&str> = Vec::new();
         for (path, reading) in &self.entries {
@@ -333,7 +333,7 @@ impl Serialize for Own {
     }
 }
 
-/// The key that format 1 has for every link, and first: `null` where there is no pool.
+/// The key that format 1 writes first for every link: `null` where there is no pool.
 const POOL: &str = "pool";
 
 /// Writes the figures of a link.
@@ -349,7 +349,7 @@ pub(crate) fn of_link<S: Serializer>(own: &Own, serializer: S) -> Result<S::Ok, 
     map.end()
 }
 
-/// What can stand behind a key.
+/// A value in the JSON of a group of figures.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Tree {
@@ -391,7 +391,7 @@ impl Own {
     }
 }
 
-/// The unit in the declaration; what nobody declares was written by another version, and only its name tells.
+/// The unit in the declaration; for an undeclared figure, written by another version, the unit that its name suggests.
 fn unit_of(path: &str, key: &str) -> Unit {
     let of_state = || path.rsplit_once('.').and_then(|(name, _)| models::figures::find(name));
     match models::figures::find(path).or_else(of_state) {
@@ -401,7 +401,7 @@ fn unit_of(path: &str, key: &str) -> Unit {
     }
 }
 
-/// A group with exactly the keys of times.
+/// Reads a group that has exactly the keys of a distribution of times.
 fn times(entries: &IndexMap<String, Option<Tree>>) -> Option<Latency> {
     let value = |key: &str| match entries.get(key)? {
         Some(Tree::Whole(value)) => Some(Some(*value as f64)),
@@ -424,20 +424,20 @@ fn times(entries: &IndexMap<String, Option<Tree>>) -> Option<Latency> {
     })
 }
 
-// Over time.
+// Figures over time.
 
-/// The part of a figure that a column of the series shows.
+/// The part of a figure shown in a column of the series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Part {
     /// Its value.
     Whole,
-    /// The mean of times.
+    /// The mean of the times.
     Mean,
-    /// A quantile of times.
+    /// A quantile of the times.
     Quantile(f64),
-    /// The longest of times.
+    /// The longest time.
     Longest,
-    /// How many times there are.
+    /// The number of times.
     Count,
     /// The share of a state.
     State(usize),
@@ -445,7 +445,7 @@ pub(crate) enum Part {
     Outcome(Outcome),
 }
 
-/// The parts of a figure, with what stands behind its name in a path.
+/// The parts of a figure, each with its suffix in a path.
 pub(crate) fn parts(figure: &Figure) -> Vec<(String, Part)> {
     let times = [
         ("mean", Part::Mean),
@@ -470,7 +470,7 @@ pub(crate) fn parts(figure: &Figure) -> Vec<(String, Part)> {
     }
 }
 
-/// The name of a column: that of the metric, with the unit where it is a time.
+/// The name of a column: the metric's path, followed by the unit if it is a time.
 pub(crate) fn column(figure: &Figure, path: &str, part: Part) -> String {
     let is_time = figure.unit == Unit::Seconds && part != Part::Count;
     format!("{path}{}", if is_time { SECONDS_SUFFIX } else { "" })

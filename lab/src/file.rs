@@ -1,28 +1,28 @@
-//! Writing files so that a reader sees the old one or the whole new one, never half of it.
+//! Atomic file writes: a reader sees either the old file or the complete new one, never part of it.
 //!
-//! What is half written stands beside the file, under a name of its own, and is locked as long as somebody writes it: so what a
-//! killed program has left can be told from what another one is writing.
+//! The temporary file lies beside the target under its own name and stays locked while it is written, so that leftovers of
+//! killed programs can be distinguished from files that another process is writing.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// How the name of what is half written ends.
+/// Suffix of temporary files.
 const PART: &str = ".part";
 
 /// Writes to a temporary name beside `path`, forces it to the disk, then renames it over `path`.
 ///
 /// # Errors
-/// What the file system says; the temporary file is then removed, and what stood at `path` before still stands.
+/// Any error of the file system; the temporary file is then removed, and any earlier file at `path` is unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_through_temporary(path, |file| file.write_all(bytes))
 }
 
-/// The same for what is too large to be held at once.
+/// Like [`write_atomically`], for content too large to hold in memory.
 ///
 /// # Errors
-/// What the file system says, or `write`.
+/// Any error of the file system or of `write`.
 pub fn write_through_temporary(
     path: &Path,
     write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
@@ -39,7 +39,7 @@ pub fn write_through_temporary(
     written
 }
 
-/// The name of what is half written: two processes that write the same file must not write into each other's.
+/// Name of the temporary file. It contains the process id, so that two processes writing the same file do not collide.
 fn part_of(name: &OsStr) -> OsString {
     let mut part = OsString::from(".");
     part.push(name);
@@ -47,7 +47,7 @@ fn part_of(name: &OsStr) -> OsString {
     part
 }
 
-/// Whether a name is one of those.
+/// Whether a name is that of a temporary file.
 fn is_part(name: &OsStr) -> bool {
     let Some(inner) = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(PART)) else { return false };
     inner.rsplit_once('.').is_some_and(|(name, process)| !name.is_empty() && process.parse::<u32>().is_ok())
@@ -62,17 +62,17 @@ fn write_and_sync(path: &Path, write: impl FnOnce(&mut dyn io::Write) -> io::Res
 fn create_locked(path: &Path) -> io::Result<File> {
     loop {
         let file = File::create(path)?;
-        // A file system without locks has none who respect them either.
+        // On a file system without locks, no process checks them either.
         let _ = file.lock();
-        // Somebody may have taken it for left over before it was locked.
+        // Another process may have removed the file as a leftover before it was locked.
         if path.try_exists()? {
             return Ok(file);
         }
     }
 }
 
-/// Removes what programs that were killed have left half written in a folder. What somebody is writing stays, and so does what
-/// cannot be removed.
+/// Removes temporary files that killed programs have left in a folder. Files still being written stay, and so do files
+/// that cannot be removed.
 pub fn remove_left_over(folder: &Path) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| is_part(&entry.file_name())) {

@@ -1,9 +1,9 @@
-//! The value at which an objective begins, or ceases, to hold.
+//! Finds the value of a setting at which an objective begins or ceases to hold.
 //!
-//! Both ends are tried; where the objective holds at one of them only, the middle is tried until the two are near enough.
-//! Each value is run as often as it takes for the interval of the metric to lie on one side of the bound; where that
-//! never happens within the replications allowed, the value counts as not holding, so that the answer errs towards
-//! safety, and the answer says that it is undecided. All values run under the same random numbers.
+//! The search runs both ends of the range. If the objective holds at only one of them, it bisects until the bracket is
+//! narrow enough. It repeats each value until the confidence interval of the metric lies on one side of the bound. If the
+//! interval still contains the bound after the maximum number of replications, the value counts as not holding, so that
+//! the answer errs on the safe side, and is reported as undecided. All values run under the same random numbers.
 
 pub mod cheapest;
 
@@ -22,20 +22,20 @@ use language::document::Override;
 use language::quantity::{Kind, Quantity};
 use language::{Loaded, Refused};
 
-/// Objectives.
+/// What must hold: an upper or lower bound for a metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Objective {
     /// The metric.
     pub metric: String,
-    /// It must be below the bound, or else above it.
+    /// Whether the metric must be below the bound; otherwise it must be above.
     pub below: bool,
     /// The bound, in the unit of the metric.
     pub bound: f64,
-    /// As it was written.
+    /// The objective as the user wrote it.
     pub text: String,
 }
 
-/// Reads `METRIC < VALUE` or `METRIC > VALUE`; `<=` and `>=` mean the same, since no interval tells them apart.
+/// Parses `METRIC < VALUE` or `METRIC > VALUE`; `<=` and `>=` mean the same, since no interval distinguishes them.
 pub fn objective(text: &str, loaded: &Arc<Loaded>) -> Result<Objective, String> {
     let example = "write it as in 'workloads.shoppers.latency.p99 < 300ms' or 'goodput > 500/s'";
     let place = text.find(['<', '>']).ok_or_else(|| format!("`{text}` has no `<` or `>`; {example}"))?;
@@ -65,34 +65,34 @@ pub fn objective(text: &str, loaded: &Arc<Loaded>) -> Result<Objective, String> 
     Ok(Objective { metric, below, bound: bound.value, text: text.trim().to_string() })
 }
 
-/// What the runs at one value say.
+/// Outcome of the runs at one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The whole interval is on the right side of the bound.
+    /// The whole interval is on the required side of the bound.
     Holds,
     /// The whole interval is on the wrong side.
     Fails,
-    /// The bound lies within the interval after all replications that were allowed; counts as not holding.
+    /// The bound still lies within the interval after the maximum number of replications; counts as not holding.
     Undecided,
 }
 
 /// A value that was tried.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Tried {
-    /// The value as it is written.
+    /// The value in the notation of the scenario.
     pub value: String,
-    /// The same as a number, in its base unit.
+    /// The value as a number, in its base unit.
     #[serde(skip)]
     pub number: f64,
-    /// Mean and half-width of the metric; `None` where it was not known in every run.
+    /// Mean and half-width of the metric; `None` where some run has no value for it.
     pub interval: Option<Interval>,
-    /// In how many of the runs the metric was infinite: so many requests failed that the percentile is one of them.
+    /// Runs in which the metric was infinite: so many requests failed that the percentile falls on a failed request.
     #[serde(skip_serializing_if = "is_zero")]
     pub infinite: usize,
-    /// How often it was run.
+    /// Number of runs at this value.
     pub replications: usize,
-    /// What that says.
+    /// The verdict of those runs.
     pub verdict: Verdict,
 }
 
@@ -105,56 +105,55 @@ fn is_zero(count: &usize) -> bool {
 pub struct Found {
     /// Version of this format; always 1.
     pub format: u32,
-    /// What was varied.
+    /// Path of the setting that was varied.
     pub path: String,
-    /// Objectives.
+    /// The objective.
     pub objective: Objective,
-    /// The last value that holds; `None` where none of those tried does.
+    /// The last value at which the objective holds; `None` if it held at none of the values tried.
     pub holds_at: Option<String>,
-    /// The nearest value that was tried at which it surely does not; `None` where there is none.
+    /// The nearest value at which the objective certainly fails; `None` if there is none.
     pub fails_at: Option<String>,
-    /// A value that is nearer, at which all the runs that were allowed could not decide; `None` where there is none.
+    /// A nearer value that remained undecided after the maximum number of replications; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided_at: Option<String>,
-    /// True where the largest value was sought, false for the smallest.
+    /// True if the search was for the largest value, false for the smallest.
     pub largest: bool,
-    /// True where the search was stopped on the way: the answer lies between `holds_at` and `fails_at`, where both are
-    /// known.
+    /// True if the search was interrupted: the answer then lies between `holds_at` and `fails_at`, where both are known.
     pub cut_short: bool,
-    /// Everything that was tried, by value.
+    /// Every value tried, in ascending order.
     pub evidence: Vec<Tried>,
     /// Unit of the metric.
     #[serde(skip)]
     pub unit: Unit,
 }
 
-/// How a search is made.
+/// Parameters of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// What is varied.
+    /// Path of the setting to vary.
     pub path: Path,
-    /// One end …
+    /// One end of the range …
     pub from: Quantity,
     /// … and the other.
     pub to: Quantity,
-    /// Objectives.
+    /// The objective.
     pub objective: Objective,
-    /// Replications at least.
+    /// Minimum number of replications per value.
     pub replications: u32,
-    /// Replications at most.
+    /// Maximum number of replications per value.
     pub replications_max: u32,
-    /// How sure each verdict is.
+    /// Confidence level of each verdict.
     pub confidence: f64,
-    /// The search ends when the two values differ by less than this, relative to the larger.
+    /// The search ends when the bracket is narrower than this, relative to its larger end.
     pub resolution: f64,
 }
 
 /// Why a search has no answer.
 #[derive(Clone, Debug)]
 pub enum Unanswered {
-    /// A value is refused by the scenario.
+    /// The scenario rejects a value.
     Refused(Box<Refused>),
-    /// A run failed or was cut short.
+    /// A run failed or was interrupted.
     Stopped(Stopped),
 }
 
@@ -164,7 +163,7 @@ impl From<Stopped> for Unanswered {
     }
 }
 
-/// Searches.
+/// Runs the search.
 pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Result<Found, Unanswered> {
     let (mut low, mut high) = (search.from, search.to);
     if low.value > high.value {
@@ -174,11 +173,11 @@ pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Res
     let (mut holds, mut fails) = (None, None);
     let ended = bracket(loaded, search, (low, high), control, &mut evidence, (&mut holds, &mut fails));
     let cut_short = match ended {
-        // What has been tried by then stands.
+        // Keep the values tried so far.
         Err(Unanswered::Stopped(Stopped::Cut)) if !evidence.is_empty() => true,
         other => other.map(|()| false)?,
     };
-    // The end at which it holds says what is looked for.
+    // The end at which the objective holds determines the direction of the search.
     let largest = evidence.first().is_some_and(|tried| tried.verdict == Verdict::Holds);
     evidence.sort_by(|a, b| a.number.total_cmp(&b.number));
     let (fails_at, undecided_at) = neighbours(&evidence, holds.map(|value| value.value), largest);
@@ -196,7 +195,7 @@ pub fn find(loaded: &Arc<Loaded>, search: &Search, control: &Control<'_>) -> Res
     })
 }
 
-/// The nearest value to the one at which it holds at which it fails, and a nearer one that is undecided.
+/// The nearest failing value beyond the last one that holds, and any nearer undecided value.
 fn neighbours(evidence: &[Tried], holds: Option<f64>, largest: bool) -> (Option<String>, Option<String>) {
     let is_beyond = |tried: &&Tried| match holds {
         Some(holds) if largest => tried.number > holds,
@@ -204,7 +203,7 @@ fn neighbours(evidence: &[Tried], holds: Option<f64>, largest: bool) -> (Option<
         None => true,
     };
     let mut beyond: Vec<&Tried> = evidence.iter().filter(is_beyond).collect();
-    // The nearest first.
+    // Nearest first.
     if holds.is_some() && !largest {
         beyond.reverse();
     }
@@ -214,7 +213,7 @@ fn neighbours(evidence: &[Tried], holds: Option<f64>, largest: bool) -> (Option<
     (fails.map(|at| beyond[at].value.clone()), undecided.map(|tried| tried.value.clone()))
 }
 
-/// Tries both ends, then the middle between what holds and what fails until they are near enough.
+/// Tries both ends, then bisects between the values that hold and fail until they are close enough.
 fn bracket(
     loaded: &Arc<Loaded>,
     search: &Search,
@@ -231,7 +230,7 @@ fn bracket(
     };
     let holds_low = at(low)?;
     *(if holds_low { &mut *holds } else { &mut *fails }) = Some(low);
-    // Where it holds at both ends, the upper one is the answer; where at neither, the lower one.
+    // If the objective holds at both ends, the upper end is the answer; if at neither, the lower end.
     if at(high)? {
         *holds = Some(high);
     } else if holds_low {
@@ -244,13 +243,13 @@ fn bracket(
     Ok(())
 }
 
-/// The value between two, as it can be written; `None` where they are near enough.
+/// The midpoint of two values, rounded to how it is written; `None` where the two are close enough.
 fn middle(a: Quantity, b: Quantity, resolution: f64) -> Option<Quantity> {
     let (low, high) = (a.value.min(b.value), a.value.max(b.value));
     if a.kind != Kind::Count && high - low <= resolution * high.abs().max(low.abs()) {
         return None;
     }
-    // Over more than a factor of four, equal ratios get there sooner.
+    // Across more than a factor of four, geometric bisection converges faster.
     let value = if low > 0.0 && high / low > 4.0 { (low * high).sqrt() } else { low + (high - low) / 2.0 };
     let text = a.with(value).text();
     let written = Quantity::parse(&text)?.value;
@@ -268,7 +267,7 @@ fn try_value(
     try_at(loaded, &[change], (text, value.value), search, control)
 }
 
-/// Runs a scenario with changes as often as it takes; they are named by a text and a number.
+/// Runs a scenario with overrides until the verdict is clear; `text` and `number` name the value tried.
 fn try_at(
     loaded: &Arc<Loaded>,
     changes: &[Override],
@@ -299,19 +298,19 @@ fn try_at(
 fn judge(samples: &[Sample], search: &Search) -> (Option<Interval>, Verdict) {
     let objective = &search.objective;
     if samples.iter().any(|sample| sample.is_infinite) {
-        // So is the mean.
+        // The mean is infinite, too.
         return (None, if objective.below { Verdict::Fails } else { Verdict::Holds });
     }
     let values: Vec<f64> = samples.iter().filter_map(|sample| sample.value).collect();
     if values.len() < samples.len() {
-        // A latency of runs in which nothing was answered: whatever is wanted of it, that is not it.
+        // A latency in runs without any answered request counts as a failure, whatever the bound.
         return (None, Verdict::Fails);
     }
     let Some(interval) = intervals::of(&objective.metric, samples, search.confidence) else {
         return (None, Verdict::Fails);
     };
     let ends = match metrics::is_event(&objective.metric) {
-        // Ten of ten do not prove that it always happens.
+        // Ten successes out of ten do not prove a probability of 1.
         true => statistics::event_interval(&values, search.confidence),
         false => interval.ends(),
     };
@@ -321,7 +320,7 @@ fn judge(samples: &[Sample], search: &Search) -> (Option<Interval>, Verdict) {
         true if low > objective.bound => Verdict::Fails,
         false if low > objective.bound => Verdict::Holds,
         false if high < objective.bound => Verdict::Fails,
-        // Runs without any chance in them may lie exactly on the bound.
+        // Runs without randomness may lie exactly on the bound.
         _ if low == high => Verdict::Holds,
         _ => Verdict::Undecided,
     };
@@ -378,14 +377,14 @@ components:
             confidence: 0.95,
             resolution: 0.01,
         };
-        // Two runs of each value: the seventh is the first of the fourth value.
+        // Two runs per value: the seventh run is the first of the fourth value.
         let (stop, runs) = (AtomicBool::new(false), AtomicUsize::new(0));
         let progress = |_: usize, _: usize| stop.store(runs.fetch_add(1, Ordering::SeqCst) >= 6, Ordering::SeqCst);
         let found = find(&loaded, &search, &Control { jobs: 1, stop: &stop, progress: &progress }).expect("evidence");
         assert!(found.cut_short && found.largest && found.evidence.len() == 3, "{found:?}");
-        // 20/s holds, 400/s does not, and of 89.4/s between them it is known too.
+        // 20/s holds, 400/s fails, and the verdict at 89.4/s between them is known, too.
         assert_eq!((found.holds_at.as_deref(), found.fails_at.as_deref()), (Some("89.4427/s"), Some("400/s")));
-        // Before anything is known there is nothing to tell.
+        // Before any value has a verdict there is nothing to report.
         stop.store(true, Ordering::SeqCst);
         let nothing = find(&loaded, &search, &Control { jobs: 1, stop: &stop, progress: &|_, _| {} });
         assert!(matches!(nothing, Err(Unanswered::Stopped(Stopped::Cut))));
@@ -402,7 +401,7 @@ components:
     #[test]
     fn the_smallest_number_of_connections_is_found_exactly() {
         let text = "components.db.connections";
-        // 50/s × 10 ms = half a connection: one is enough for the load, and below 15 ms.
+        // 50/s × 10 ms = half a connection: one connection carries the load and keeps p99 below 15 ms.
         assert_eq!(found(text, "1", "8", "workloads.clients.latency.p99 < 15ms").holds_at.as_deref(), Some("8"));
         let none = found(text, "1", "8", "workloads.clients.latency.p99 < 5ms");
         assert_eq!((none.holds_at, none.fails_at.as_deref(), none.undecided_at), (None, Some("1"), None));

@@ -7,15 +7,15 @@ use sim_core::{About, GroupId, NodeId, Time};
 use crate::result::{Happened, HappenedAt, Happenings, HappeningsInWindow, Series};
 use crate::session::Session;
 
-/// A snapshot has at most this many happenings: the first half of them the oldest, the second half the newest.
+/// Maximum number of happenings in a snapshot: the oldest fill the first half, the newest the second.
 pub const SHOWN: usize = 512;
 
-/// Whether a fault of the scenario causes this kind of happening directly, so that naming the fault says it all.
+/// Whether a fault of the scenario causes this kind of happening directly, so that naming the fault is enough.
 pub fn is_caused_by_a_fault(name: &str) -> bool {
     models::faults::HAPPENS.iter().any(|what| what.name == name)
 }
 
-/// The meaning of a kind of happening, in a sentence; empty for a name that this version does not know.
+/// The meaning of a kind of happening in one sentence; empty for a name that this version does not know.
 pub fn meaning(name: &str) -> &'static str {
     models::happenings::meaning(name).unwrap_or_default()
 }
@@ -27,11 +27,11 @@ pub struct Moment<'a> {
     pub at_s: f64,
     /// What happened.
     pub name: &'a str,
-    /// Where.
+    /// The component or link it happened to.
     pub place: &'a str,
-    /// Whom else it concerns.
+    /// The other party, such as the target of a health check.
     pub about: Option<&'a str>,
-    /// To which replicas; empty where there is only one.
+    /// The affected replicas; empty where the component has only one.
     pub replicas: Vec<u32>,
 }
 
@@ -55,7 +55,7 @@ impl Moment<'_> {
     }
 }
 
-/// Merges what happened to several replicas of a component at once. Expects name, place and instant of each happening,
+/// Merges happenings that hit several replicas of a component at once. Expects name, place and instant of each happening,
 /// oldest first.
 pub fn moments<'a>(happened: impl IntoIterator<Item = (&'a str, &'a str, &'a HappenedAt)>) -> Vec<Moment<'a>> {
     let mut moments: Vec<Moment<'a>> = Vec::new();
@@ -76,7 +76,7 @@ impl Session {
         (at as f64 - self.zero as f64) / SECOND as f64
     }
 
-    /// The number of the replica that a node is at that time, or belongs to, where its component has several.
+    /// The number of the replica that a node is, or belongs to, at that time; `None` if the component has only one.
     fn replica(&self, node: NodeId, at: Time) -> Option<u32> {
         let places = &self.network.directory.components;
         let index = places.iter().rposition(|place| place.first <= node)?;
@@ -129,7 +129,7 @@ impl Session {
         self.engine().happenings().iter().map(of_kind).collect()
     }
 
-    /// The oldest and the newest happenings of the run, at most [`SHOWN`], oldest first, and how many are left out.
+    /// The oldest and the newest happenings of the run, at most [`SHOWN`], oldest first, and the number left out.
     pub(crate) fn happened(&self) -> (Vec<Happened>, u64) {
         let mut kept: Vec<(Time, usize, &'static str, GroupId, &Happening)> = Vec::new();
         let mut count = 0;
@@ -174,7 +174,7 @@ mod tests {
             ("replica_killed", "api", &killed[2]),
             ("replica_killed", "db", &killed[0]),
             ("replica_killed", "api", &killed[3]),
-            // The same once more is not the same.
+            // A repetition at the same replica is a happening of its own.
             ("replica_killed", "api", &killed[3]),
         ];
         let words: Vec<(f64, &str, String)> = moments(told).iter().map(|m| (m.at_s, m.place, m.words())).collect();

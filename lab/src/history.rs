@@ -1,7 +1,7 @@
-//! The closed windows of a run, which only ever grow.
+//! The closed windows of a run: an append-only table.
 //!
-//! Windows lie in chunks behind shared pointers, and a chunk that is full never changes again. So a clone – a checkpoint, a
-//! snapshot for the screen – costs a pointer a chunk, and what follows copies at most the one chunk that is being filled.
+//! Windows lie in chunks behind shared pointers, and a full chunk never changes again. So a clone – a checkpoint, a snapshot
+//! for the screen – costs one pointer per chunk, and the next append copies at most the one chunk being filled.
 
 use std::sync::Arc;
 
@@ -9,38 +9,38 @@ use indexmap::IndexSet;
 
 use crate::series::Series;
 
-/// Windows a chunk.
+/// Windows per chunk.
 const CHUNK: usize = 64;
 
-/// Figures per window, as [`Series`] has them, row by row.
+/// Figures per window, like [`Series`], but stored row by row.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Width of a window, s.
     pub window_s: f64,
     names: Arc<IndexSet<String>>,
-    /// All but the last have [`CHUNK`] windows.
+    /// All but the last hold [`CHUNK`] windows.
     chunks: Vec<Arc<Chunk>>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Chunk {
     at_s: Vec<f64>,
-    /// A value a column, window after window.
+    /// One value per column, window after window.
     values: Vec<Option<f64>>,
 }
 
 impl History {
-    /// No windows yet, with the names of the columns.
+    /// An empty history with the given columns.
     pub fn new(window_s: f64, names: impl IntoIterator<Item = String>) -> History {
         History { window_s, names: Arc::new(names.into_iter().collect()), chunks: Vec::new() }
     }
 
-    /// Windows so far.
+    /// Number of windows.
     pub fn len(&self) -> usize {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.at_s.len())
     }
 
-    /// How many columns there are.
+    /// Number of columns.
     pub fn width(&self) -> usize {
         self.names.len()
     }
@@ -50,10 +50,10 @@ impl History {
         self.chunks.is_empty()
     }
 
-    /// Closes a window that began at `at_s`, with one value a column.
+    /// Appends a window that began at `at_s`, with one value per column.
     ///
     /// # Panics
-    /// Where there are not as many values as columns.
+    /// If the number of values differs from the number of columns.
     pub fn push(&mut self, at_s: f64, row: impl IntoIterator<Item = Option<f64>>) {
         if self.len().is_multiple_of(CHUNK) {
             self.chunks.push(Arc::default());
@@ -64,7 +64,7 @@ impl History {
         assert_eq!(last.values.len(), last.at_s.len() * self.names.len(), "a value a column");
     }
 
-    /// Where each window begins, s; negative during the warm-up.
+    /// Start of each window, s; negative during the warm-up.
     pub fn begins(&self) -> impl DoubleEndedIterator<Item = f64> {
         self.chunks.iter().flat_map(|chunk| chunk.at_s.iter().copied())
     }
@@ -81,7 +81,7 @@ impl History {
         self.column(name)?.next_back().flatten()
     }
 
-    /// Gives the windows away column by column, as results have them. Chunk by chunk, so that they are held only once.
+    /// Converts the windows into columns, as results have them. Proceeds chunk by chunk, so that no window is held twice.
     pub fn into_series(self) -> Series {
         let (width, windows) = (self.names.len(), self.len());
         let mut at_s = Vec::with_capacity(windows);
@@ -95,7 +95,7 @@ impl History {
         Series { window_s: self.window_s, at_s, columns: self.names.iter().cloned().zip(columns).collect() }
     }
 
-    /// The same, column by column, as results have it.
+    /// A copy as columns, as results have them.
     pub fn to_series(&self) -> Series {
         let column = |name: &String| (name.clone(), self.column(name).into_iter().flatten().collect());
         Series {
@@ -107,7 +107,7 @@ impl History {
 }
 
 impl From<Series> for History {
-    /// The windows of a result; what a column lacks at its end is unknown.
+    /// The windows of a result; values missing at the end of a column are unknown.
     fn from(series: Series) -> History {
         let mut history = History::new(series.window_s, series.columns.keys().cloned());
         for (window, at_s) in series.at_s.iter().enumerate() {
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// What may happen to any of several histories that were cloned from each other.
+    /// An operation on one of several histories cloned from each other.
     #[derive(Clone, Debug)]
     enum Step {
         Clone(usize),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// The twin is a table that is copied whole at every clone.
+        /// The reference is a table that is copied in full at every clone.
         #[test]
         fn clones_grow_apart_as_copies_do(steps in proptest::collection::vec(step(), 0..600)) {
             let mut histories = vec![History::new(0.5, names())];

@@ -1,9 +1,9 @@
-//! How sure a metric is that several independent runs have measured.
+//! Confidence intervals of a metric measured in several independent runs.
 //!
-//! A mean has Student's interval. That of a percentile of a short run falls short in two ways: a run that holds few values
-//! beyond a percentile tends to put it too low, and what it puts scatters far more to the one side than to the other. So the
-//! interval of a percentile is widened by what the values of all runs together say of the first and by the skewness for the
-//! second. How often it then covers the true value is measured in `lab/tests/it/coverage.rs`.
+//! A mean has Student's interval. For a percentile of short runs that interval is too narrow, for two reasons: a run with
+//! few values beyond a percentile tends to underestimate it, and the estimates are skewed. So the interval of a percentile
+//! is widened: for the bias, by comparison with the percentile of all runs pooled, and for the skewness. The resulting
+//! coverage is measured in `lab/tests/it/coverage.rs`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::metrics::{self, Metric};
 use crate::result::RunResult;
 use crate::statistics::{self, Interval};
 
-/// The percentile that a metric is, as a fraction: `…latency.p99` is 0.99. A p999 is the 99.9th.
+/// The percentile that a metric names, as a fraction: 0.99 for `…latency.p99`. p999 is the 99.9th percentile.
 pub(crate) fn percentile(path: &str) -> Option<f64> {
     let digits = path.rsplit_once('.')?.1.strip_prefix('p')?;
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -22,24 +22,24 @@ pub(crate) fn percentile(path: &str) -> Option<f64> {
     Some(value / 10f64.powi(digits.len() as i32))
 }
 
-/// One run's value of a metric, with what the runs together need.
+/// One run's value of a metric, with the data needed to pool the runs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sample {
-    /// `None` where it is not known.
+    /// `None` if it is not known.
     pub(crate) value: Option<f64>,
-    /// Whether that is because it is infinite.
+    /// Whether it is unknown because it is infinite.
     pub(crate) is_infinite: bool,
-    /// Of a percentile, the times it is one of, ns, where they are kept.
+    /// For a percentile, the times it is taken from, ns, where they are kept.
     pub(crate) times: Option<Arc<Histogram>>,
 }
 
 impl Sample {
-    /// Of a result.
+    /// The sample of the metric at a path.
     pub(crate) fn of(result: &RunResult, path: &str) -> Sample {
         metrics::find(result, path).map_or_else(|_| Sample::default(), |metric| Sample::new(&metric, result))
     }
 
-    /// Of a metric of a result.
+    /// The sample of a metric of a result.
     pub(crate) fn new(metric: &Metric, result: &RunResult) -> Sample {
         let path = &metric.name;
         let times = percentile(path).and_then(|_| result.times.get(path.rsplit_once('.')?.0).cloned());
@@ -47,7 +47,7 @@ impl Sample {
     }
 }
 
-/// The interval of the mean of those that are known; `None` where none is, or one is infinite, as the mean is then.
+/// The interval of the mean of the known values; `None` if none is known, or if one, and thus the mean, is infinite.
 pub(crate) fn of(path: &str, samples: &[Sample], confidence: f64) -> Option<Interval> {
     if samples.iter().any(|sample| sample.is_infinite) {
         return None;

@@ -1,9 +1,9 @@
-//! Latencies of all requests that were sent, not only of those that were answered.
+//! Latencies of all requests sent, not only of those answered.
 //!
-//! A percentile of the answered ones says nothing of an outage: a service that answers one request in a hundred at once has a
-//! good p99. Here a request that did not end well is infinitely slow. One that is still under way at the end is a miss for
-//! every bound that it is older than, and is left out for the others, of which nobody knows. So the percentile is the least
-//! bound within which so large a share of those that count was answered, and it keeps a bound exactly where the requests do.
+//! A percentile over the answered requests hides an outage: a service that answers one request in a hundred immediately has
+//! a good p99. Here, a request that does not end well has an infinite latency. A request still under way at the end misses
+//! every bound below its age; for other bounds its outcome is unknown, and it is left out. So the percentile is the least
+//! bound within which that share of the counted requests was answered, and it meets a bound exactly if the requests do.
 
 use serde::{Deserialize, Serialize};
 use sim_core::histogram::{Histogram, middle_of, nearest_rank};
@@ -11,22 +11,22 @@ use sim_core::time::SECOND;
 
 use crate::figures::Latency;
 
-/// Stands for infinite in a histogram.
+/// Infinity in a histogram.
 const INFINITE: u64 = u64::MAX;
 
-/// Percentiles of the latency of all requests that were sent. Where some have ended, `None` means infinite.
+/// Percentiles of the latency of all requests sent. If any request has ended, `None` means infinite.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencyAll {
-    /// Mean, percentiles and maximum; how many have ended.
+    /// Mean, percentiles and maximum; the count is that of requests that have ended.
     #[serde(flatten)]
     pub times: Latency,
-    /// Why some of that is infinite; `None` where nothing is.
+    /// Why some of these figures are infinite; `None` if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// How long requests took that have ended: those answered well, those answered `client_error`, and of all `ended` the rest,
-/// which took for ever.
+/// Latencies of requests that have ended: those answered well, those answered `client_error`, and an infinite latency for
+/// the rest of all `ended`.
 pub(crate) fn ended(well: &Histogram, refused: &Histogram, ended: u64) -> Histogram {
     let mut all = well.clone();
     all.merge(refused);
@@ -42,11 +42,11 @@ pub(crate) enum Of {
     Longest,
 }
 
-/// Requests that were sent.
+/// The requests sent.
 pub(crate) struct Sent {
-    /// How long those took that have ended, ns.
+    /// Latencies of those that have ended, ns.
     ended: Histogram,
-    /// How old those are that are under way, ns, the youngest first.
+    /// Ages of those under way, ns, the youngest first.
     ages: Vec<u64>,
 }
 
@@ -56,7 +56,7 @@ impl Sent {
         Sent { ended, ages }
     }
 
-    /// In seconds, which may be infinite; `None` where nothing is known.
+    /// A figure in seconds, possibly infinite; `None` if nothing is known.
     pub(crate) fn value(&self, of: Of) -> Option<f64> {
         let in_seconds = |ns: f64| ns / SECOND as f64;
         let never = self.failed() > 0;
@@ -72,20 +72,20 @@ impl Sent {
         }
     }
 
-    /// How many did not end well.
+    /// Number of requests that did not end well.
     fn failed(&self) -> u64 {
         let last = self.ended.iter().last();
         last.filter(|bucket| bucket.high == INFINITE).map_or(0, |bucket| bucket.count)
     }
 
-    /// The least bound within which the share `p` of the requests was answered that have ended or are at least that old.
+    /// The least bound within which the share `p` was answered of those requests that have ended or are at least that old.
     fn quantile(&self, p: f64) -> Option<u64> {
         if self.ages.is_empty() {
             return self.ended.quantile(p).map(|ns| if ns > INFINITE / 2 { INFINITE } else { ns });
         }
         let ended = self.ended.count();
         let (least, most) = (self.ended.min().unwrap_or(0), self.ended.max().unwrap_or(0));
-        // Whether `within` answers are enough where so many of those under way are younger than the bound.
+        // Whether `within` answers suffice if `younger` of the requests under way are younger than the bound.
         let enough = |within: u64, younger: usize| {
             let counted = ended + (self.ages.len() - younger) as u64;
             counted == 0 || within >= nearest_rank(p, counted)
@@ -93,7 +93,7 @@ impl Sent {
         let (mut within, mut younger) = (0, 0);
         for bucket in self.ended.iter().filter(|bucket| bucket.high != INFINITE) {
             let high = middle_of(bucket.low).clamp(least, most);
-            // Of the bounds between two answers, the least that leaves out enough of those under way.
+            // Of the bounds between two answers, take the least that leaves out enough of the requests under way.
             while let Some(age) = self.ages.get(younger).filter(|age| **age < high) {
                 younger += 1;
                 if enough(within, younger) {
@@ -110,7 +110,7 @@ impl Sent {
         Some(bound.map_or(INFINITE, |(_, age)| age + 1))
     }
 
-    /// All of it.
+    /// All figures.
     pub(crate) fn summary(&self) -> LatencyAll {
         let of = |of: Of| self.value(of).filter(|value| value.is_finite());
         let times = Latency {
@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    /// The obvious way: every bound is tried.
+    /// The naive algorithm: tries every bound.
     fn slow(answers: &[u64], failed: u64, ages: &[u64], p: f64) -> Option<u64> {
         let mut bounds: Vec<u64> = answers.iter().copied().chain(ages.iter().map(|age| age + 1)).collect();
         bounds.sort_unstable();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     proptest! {
-        /// Values below 512 have a bucket each, so that both must agree to the nanosecond.
+        /// Values below 512 have a bucket each, so the two must agree to the nanosecond.
         #[test]
         fn percentiles_are_the_least_bounds_that_hold(
             answers in prop::collection::vec(1u64..500, 0..30),
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!((all_well.times.max_s, all_well.reason), (Some(0.02), None));
     }
 
-    /// Nobody knows how long the one takes that is under way: longer than it is old.
+    /// The latency of a request under way is unknown, except that it exceeds its age.
     #[test]
     fn what_is_under_way_is_a_miss_for_every_bound_that_it_is_older_than() {
         let mut well = Histogram::new();

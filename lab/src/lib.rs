@@ -1,7 +1,7 @@
 //! From checked scenarios to results.
 //!
-//! A scenario is checked against the metrics that it will have ([`load()`]), run in a [`session`], and becomes plain data
-//! ([`result`]). Replications, comparisons, sweeps, searches and their statistics are made of many sessions.
+//! A scenario is checked against the metrics that it will have ([`load()`]), run in a [`session`], and converted to plain
+//! data ([`result`]). Replications, comparisons, sweeps, searches and their statistics combine many sessions.
 
 mod breakdown;
 pub mod check;

@@ -1,4 +1,4 @@
-//! Loading for a run: the scenario as the language reads it, and every metric that it names is one that it has.
+//! Loads a scenario for a run: reads it and checks that every metric it names exists.
 
 use language::document::Override;
 use language::places::in_file_order;
@@ -15,8 +15,8 @@ pub fn load(text: &Text, options: &Options) -> Result<Loaded, Refused> {
     language::load(text, options).map_err(with_metrics).and_then(checked)
 }
 
-/// The same scenario with more overrides that are already trees, as the points of a sweep are, and perhaps under another
-/// variant. A problem with one of them is shown where it was written.
+/// The same scenario with further overrides, already parsed, such as those of a point of a sweep, and optionally under
+/// another variant. A problem with an override points to where it was written.
 ///
 /// # Errors
 /// All problems, in file order.
@@ -24,7 +24,7 @@ pub fn patched(loaded: &Loaded, more: &[Override], variant: Option<&str>) -> Res
     loaded.reread(more, variant).map_err(with_metrics).and_then(checked)
 }
 
-/// Objectives, sweeps and `run.precision` name metrics, and only a network that has been built says which there are.
+/// Objectives, sweeps and `run.precision` name metrics, and only a built network tells which metrics exist.
 fn checked(mut loaded: Loaded) -> Result<Loaded, Refused> {
     if !objectives::names_metrics(&loaded.scenario) {
         return Ok(loaded);
@@ -40,7 +40,7 @@ fn checked(mut loaded: Loaded) -> Result<Loaded, Refused> {
     Ok(Loaded { warnings: problems, ..loaded })
 }
 
-/// The same, with what is wrong with the metrics that it names, which are looked up in the scenario as it was mended.
+/// Adds the problems with metrics to those of a rejected scenario. The metrics are looked up in the mended scenario.
 fn with_metrics(mut refused: Refused) -> Refused {
     let Some(mended) = refused.mended.take() else { return refused };
     let (loaded, touched) = *mended;
@@ -56,7 +56,7 @@ fn with_metrics(mut refused: Refused) -> Refused {
     refused
 }
 
-/// Whether what was found wrong in a mended scenario is wrong with what was written.
+/// Whether a problem found in the mended scenario is also one of the scenario as written.
 fn stands(problem: &Problem, touched: &[Path]) -> bool {
     let is_touched = |section: &str, name: &str| {
         let is_it = |path: &Path| {
@@ -71,7 +71,7 @@ fn stands(problem: &Problem, touched: &[Path]) -> bool {
     {
         return false;
     }
-    // Of a part that was mended, other figures may be known than of what was meant.
+    // A mended part may have other figures than the part that the author meant.
     let metric = problem.message.split('`').nth(1).unwrap_or_default();
     let mut parts = metric.split('.');
     let (section, owner) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -84,7 +84,7 @@ fn stands(problem: &Problem, touched: &[Path]) -> bool {
     !is_mended || parts.nth(skipped).is_some_and(|figure| !is_figure(figure))
 }
 
-/// Whether anything that is measured anywhere is called so, or begins with that word.
+/// Whether any declared figure has this name, or a name that begins with this word.
 fn is_figure(word: &str) -> bool {
     let begins = |name: &str| name.split('.').next() == Some(word);
     let own = models::figures::declared().flat_map(|declared| declared.figures);

@@ -1,8 +1,7 @@
 //! Metrics by their path in the language: `workloads.shoppers.latency.p99`, `components.db.amplification`, `goodput`.
 //!
-//! One walk over a result names every figure with its value and its unit; looking one up, listing them and finding the
-//! nearest name all use that walk. A path is that of the JSON result, but for the unit's suffix `_s`, which is not
-//! written.
+//! A single walk over a result visits every figure with its name, value and unit; finding a metric, listing metrics and
+//! suggesting the nearest name all use this walk. A path equals that in the JSON result, without the unit's suffix `_s`.
 
 mod rows;
 
@@ -17,10 +16,10 @@ use rows::{Found, Row};
 
 pub use sim_core::figures::Unit;
 
-/// A path that no metric of a result has.
+/// A path that is not the path of a metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownMetric {
-    /// The path that was asked for.
+    /// The path that was looked up.
     pub path: String,
     /// The metric that was probably meant.
     pub nearest: Option<String>,
@@ -38,7 +37,7 @@ impl std::fmt::Display for UnknownMetric {
 
 impl std::error::Error for UnknownMetric {}
 
-/// What the language measures of components and this version does not.
+/// Metrics of components that the language defines and this version does not measure.
 const NOT_YET: &[&str] = &[
     "memory",
     "cost",
@@ -46,13 +45,10 @@ const NOT_YET: &[&str] = &[
     "consumer_lag",
     "file_descriptors",
     "time_wait",
-    "pauses",
     "replicas_ready",
     "replicas_starting",
     "replicas_draining",
-    "threads",
     "imbalance",
-    "gc",
     "autoscale",
     "groups",
     "stale_share",
@@ -61,10 +57,10 @@ const NOT_YET: &[&str] = &[
     "violations",
 ];
 
-/// The same of hosts.
-const NOT_YET_OF_HOSTS: &[&str] = &["memory", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
+/// The same for hosts.
+const NOT_YET_OF_HOSTS: &[&str] = &["io", "file_descriptors", "cost"];
 
-/// Whether a path that no metric has is one of the language all the same.
+/// Whether a path without a metric is nevertheless defined by the language.
 pub fn is_not_yet(path: &str) -> bool {
     let mut segments = path.split('.');
     let not_yet = match segments.next() {
@@ -75,11 +71,11 @@ pub fn is_not_yet(path: &str) -> bool {
     segments.skip(1).any(|segment| not_yet.contains(&segment))
 }
 
-/// What stands between the path of a workload or component and the name of one of its operations.
+/// The segment between the path of a workload or component and the name of one of its operations.
 pub(crate) const OPS: &str = "ops";
 
-/// The metric that a gate looks at where it names this one: a percentile of the latency of a workload is over all requests
-/// that were sent.
+/// The metric that an objective evaluates for a given path: a percentile of a workload's latency refers to all requests
+/// sent.
 pub fn at_gate(path: &str) -> String {
     let latency = format!(".{}.", of_workloads::LATENCY.name);
     let is_percentile =
@@ -92,7 +88,7 @@ pub fn at_gate(path: &str) -> String {
     }
 }
 
-/// A path as results have it: a replica or host can be written as `components.api.3.utilization`, too.
+/// A path in the form that results use; a replica or host may also be written as `components.api.3.utilization`.
 pub fn canonical(path: &str) -> Cow<'_, str> {
     let (group, rest) = path.split_once('.').unwrap_or((path, ""));
     let mut segments = rest.splitn(3, '.');
@@ -115,11 +111,11 @@ pub struct Metric {
     pub value: Option<f64>,
     /// Its unit.
     pub unit: Unit,
-    /// Why it is infinite, where it is; its value is then `None`.
+    /// Why it is infinite, if it is; its value is then `None`.
     pub infinite: Option<String>,
 }
 
-/// Every metric of a result, in its order: the total goodput, workloads, components, links. Single replicas are left out.
+/// Every metric of a result, in its order: total goodput, workloads, components, links. Single replicas are left out.
 pub fn all(result: &RunResult) -> Vec<Metric> {
     let mut walk = Walk::default();
     walk.add("goodput", Some(result.goodput), Unit::PerSecond);
@@ -148,16 +144,15 @@ pub fn all(result: &RunResult) -> Vec<Metric> {
     walk.found
 }
 
-/// The figures that matter where nothing else is asked for: total goodput, then latencies of each workload, then
-/// utilisation and amplification of each component. Of the shape of a result nothing is known yet, so some of them may
-/// turn out not to be known.
+/// The default metrics: total goodput, then the latencies of each workload, then the utilisation and amplification of each
+/// component. For the result of a run that has not started, this includes metrics whose value may remain unknown.
 pub fn main_metrics(result: &RunResult) -> Vec<String> {
     let mut names = vec!["goodput".to_string()];
     for workload in result.workloads.keys() {
         names.extend(["p50", "p99"].map(|p| format!("workloads.{workload}.latency.{p}")));
     }
     for (component, figures) in &result.components {
-        // Before anything has happened nothing has been available either.
+        // Before the run starts, the utilisation is unknown in any case.
         if figures.utilization.is_some() || result.run.events == 0 {
             names.push(format!("components.{component}.utilization"));
         }
@@ -166,11 +161,12 @@ pub fn main_metrics(result: &RunResult) -> Vec<String> {
     names
 }
 
-/// The metric of a path.
+/// Finds the metric at a path.
 ///
-/// `objectives.NAME` is 1 where the objective of that name holds and 0 where it does not; over several runs its mean is
-/// the probability that it does. `objectives.NAME.value` is what it holds against its bound: for `recovers`, how long it took. `components.api[3].utilization` is that of replica 3, from 0. Arrivals, outcomes and times from call to answer are
-/// counted for all replicas together, so that a single one has none.
+/// `objectives.NAME` is 1 if the objective of that name holds and 0 otherwise; over several runs its mean is the
+/// probability that it holds. `objectives.NAME.value` is the value compared to the bound: for `recovers`, the recovery
+/// time. `components.api[3].utilization` is that of replica 3, counting from 0. Arrivals, outcomes and times from call to
+/// answer are counted for all replicas together, so a single replica has none.
 pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
     let path = &*canonical(path);
     if let Some((name, hosts, number, rest)) = parts_of_host(result, path) {
@@ -204,10 +200,10 @@ pub fn find(result: &RunResult, path: &str) -> Result<Metric, UnknownMetric> {
     }
 }
 
-/// What the paths of objectives begin with.
+/// Prefix of the paths of objectives.
 const OBJECTIVES: &str = "objectives.";
 
-/// What is behind the name of an objective where its value is meant.
+/// Suffix of the path of an objective's value.
 const VALUE: &str = ".value";
 
 /// Whether a metric is 0 or 1 in each run, so that its mean is a probability.
@@ -215,8 +211,8 @@ pub fn is_event(path: &str) -> bool {
     path.starts_with(OBJECTIVES) && !path.ends_with(VALUE)
 }
 
-/// What is compared where nothing else is asked for: the main metrics, and of each workload the share of successes and of each
-/// failure, and the worst window; then whether the objectives hold, and how long recovering took.
+/// The default metrics of a comparison: the main metrics, then for each workload the shares of successes and of each failure,
+/// and the worst window; then whether each objective holds, and the recovery times.
 pub fn compared_metrics(result: &RunResult) -> Vec<String> {
     let mut names = main_metrics(result);
     for workload in result.workloads.keys() {
@@ -247,8 +243,7 @@ pub fn names(result: &RunResult) -> Vec<String> {
     all(result).into_iter().map(|metric| metric.name).collect()
 }
 
-/// The names of the columns of the time series that a metric over time is the sum of; none where it is not kept over
-/// time.
+/// The columns of the time series whose sum is a metric over time; empty if the metric is not kept over time.
 pub fn columns(result: &RunResult, path: &str) -> Vec<String> {
     if path == "goodput" {
         return result.workloads.keys().map(|workload| format!("workloads.{workload}.goodput")).collect();
@@ -258,7 +253,7 @@ pub fn columns(result: &RunResult, path: &str) -> Vec<String> {
     [path.to_string(), format!("{path}_s")].into_iter().find(kept).into_iter().collect()
 }
 
-/// The component, the number of the replica and what is asked of it.
+/// The component, the number of the replica and the rest of the path.
 fn parts_of_replica<'p, 'r>(
     result: &'r RunResult,
     path: &'p str,
@@ -285,7 +280,7 @@ fn find_of_replica(
     if let Some(metric) = walk.found.iter().find(|metric| metric.name == path) {
         return Ok(metric.clone());
     }
-    // What one replica does not have, all of them together may.
+    // A metric missing for one replica may exist for all of them together.
     let mut whole = Walk::default();
     whole.figures(&format!("components.{name}"), component, rows::OF_COMPONENTS, &component.own);
     let of_all = format!("components.{name}.{rest}");
@@ -295,7 +290,7 @@ fn find_of_replica(
     }
 }
 
-/// The group of hosts, the number of the host and what is asked of it.
+/// The group of hosts, the number of the host and the rest of the path.
 fn parts_of_host<'p, 'r>(result: &'r RunResult, path: &'p str) -> Option<(&'p str, &'r HostsResult, usize, &'p str)> {
     let (name, rest) = path.strip_prefix("hosts.")?.split_once('[')?;
     let (number, rest) = rest.split_once("].")?;
@@ -342,8 +337,8 @@ impl Walk {
         self.found.push(Metric { name: name.into(), value, unit, infinite: None });
     }
 
-    /// The figures of one workload, component, replica or link: those that all have, and those that its kind or its
-    /// policies declare.
+    /// Visits the figures of one workload, component, replica or link: the common ones, and those that its kind or its policies
+    /// declare.
     fn figures<R>(&mut self, at: &str, result: &R, rows: &[Row<R>], own: &Own) {
         for Row(figure, find) in rows {
             let path = format!("{at}.{}", figure.name);
@@ -361,7 +356,7 @@ impl Walk {
                     }
                 }
                 Some(Found::Outcomes(outcomes)) => {
-                    // Those that never happened too: that none timed out is a figure like any other.
+                    // Include outcomes that never occurred: the absence of timeouts is a figure, too.
                     for outcome in Outcome::ALL {
                         let count = outcomes.get(outcome.name()).copied().unwrap_or(0);
                         self.add(format!("{path}.{}", outcome.name()), Some(count as f64), figure.unit);
@@ -401,7 +396,7 @@ mod tests {
         assert_eq!(value(&storm(), "workloads.shoppers.outcomes.reset"), Ok(Some(0.0)));
     }
 
-    /// Three replicas with two workers each; one is down from the beginning, which one chance decides.
+    /// Three replicas with two workers each; one of them, chosen at random, is down from the beginning.
     #[test]
     fn replicas_one_by_one_make_up_the_component() {
         let yaml = "\
@@ -428,7 +423,7 @@ faults: [{at: 0s, kill: {component: api, replicas: 1}}]
         let whole = |what: &str| value(&result, &format!("components.api.{what}")).unwrap().unwrap();
         let busy = each("utilization");
         assert_eq!(busy.iter().filter(|share| **share == 0.0).count(), 1, "{busy:?}");
-        // Two thirds of the workers have to do what would occupy half of all of them.
+        // Two thirds of the workers do the work that would keep half of all of them busy.
         assert!(busy.iter().all(|share| *share == 0.0 || (0.6..0.9).contains(share)), "{busy:?}");
         assert!((busy.iter().sum::<f64>() / 3.0 - whole("utilization")).abs() < 1e-12);
         assert!((each("queue.depth").iter().sum::<f64>() - whole("queue.depth")).abs() < 1e-9);
@@ -448,7 +443,7 @@ faults: [{at: 0s, kill: {component: api, replicas: 1}}]
         assert_eq!(nearest("workloads.shoppers.latency.p99_s").as_deref(), Some("workloads.shoppers.latency.p99"));
     }
 
-    /// Those are refused by name; none of them may be there.
+    /// These paths are rejected by name, so no metric may have one of them.
     #[test]
     fn what_is_not_measured_yet_is_not_measured() {
         for name in names(&storm()) {

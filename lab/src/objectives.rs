@@ -1,13 +1,13 @@
-//! Objectives: what must hold, and whether it does.
+//! Objectives: conditions on metrics, and their evaluation.
 //!
-//! `below` and `above` hold the metric of the whole run against a bound in the metric's own unit. With `during`, rates
-//! and averages are taken over the windows that lie within, and a percentile must keep the bound in every one of them
-//! (then the percentile of them all keeps it too). `recovers` looks for the first instant after the end of a fault or event
-//! (or after its start) from which on the metric is back, window by window, for `hold`: at least `to` of its mean before the
-//! fault, or, for a time, at most that mean divided by `to`.
+//! `below` and `above` compare the metric of the whole run with a bound in the metric's own unit. With `during`, rates and
+//! averages are taken over the windows within that time, and a percentile must meet the bound in every one of them (then
+//! the percentile over all of them meets it, too). `recovers` looks for the first instant after the end (or start) of a
+//! fault or event from which the metric is back for `hold`, window by window: at least `to` times its mean before the
+//! fault or, for a time, at most that mean divided by `to`.
 //!
-//! Over several replications an objective holds with a probability: the share of those in which it does, with Wilson's
-//! interval. `--check` wants all of them.
+//! Over several replications an objective holds with a probability: the share of replications in which it does, with
+//! Wilson's interval. `--check` requires that it holds in all of them.
 
 use std::sync::Arc;
 
@@ -24,18 +24,18 @@ use crate::session::Session;
 use crate::statistics;
 use language::Loaded;
 
-/// Whether a scenario names metrics that must be looked up before it is run.
+/// Whether a scenario names metrics that must be looked up before it runs.
 pub(crate) fn names_metrics(scenario: &Scenario) -> bool {
     !scenario.objectives.is_empty() || scenario.run.precision.is_some() || scenario.sweep.is_some()
 }
 
-/// Checks everything that names a metric: what is measured is known from a run that has not begun.
+/// Checks everything that names a metric; a session that has not started tells which metrics exist.
 pub(crate) fn check(loaded: &Loaded, problems: &mut Problems) {
     let scenario = loaded.scenario.clone();
     let result = Session::new(Arc::new(loaded.clone()), scenario.seed, None).result();
     let known = |metric: &Spanned<String>, problems: &mut Problems| {
         let found = metrics::unit(&result, &metric.value).and_then(|unit| {
-            // What an objective demands of an objective would be judged before it.
+            // An objective on another objective would be evaluated before it.
             let circular = metrics::is_event(&metric.value) && !metric.path.to_string().starts_with("sweep");
             let unknown = metrics::UnknownMetric { path: metric.value.clone(), nearest: None };
             if circular { Err(unknown) } else { Ok(unit) }
@@ -100,7 +100,7 @@ fn check_one(
         let message =
             format!("`{}` is not kept over time, so it cannot be judged during a part of the run", metric.value);
         let problem = Problem::error("not_over_time", metric.span, message).path(at("metric"));
-        // Those of the same workload, component or link.
+        // Suggest metrics of the same workload, component or link.
         let owner: Vec<&str> = metric.value.split('.').take(2).collect();
         let owner = format!("{}.", owner.join("."));
         let beside: Vec<&str> = names.iter().copied().filter(|name| name.starts_with(&owner)).collect();
@@ -174,7 +174,7 @@ fn number(text: &str) -> Result<f64, settings::ValueError> {
     number.ok_or_else(|| settings::ValueError::new(format!("`{text}` is not a number")))
 }
 
-/// What is written behind a number of this unit in a result.
+/// The unit's suffix behind a number in a result.
 fn suffix(unit: Unit) -> &'static str {
     match unit {
         Unit::Seconds => "s",
@@ -184,15 +184,15 @@ fn suffix(unit: Unit) -> &'static str {
     }
 }
 
-/// Whether all of them hold; `None` where there is none.
+/// Whether all objectives hold; `None` if there are none.
 pub(crate) fn verdict(objectives: &[ObjectiveResult]) -> Option<Verdict> {
     let missed = objectives.iter().filter(|objective| !objective.always_holds());
     let reasons: Vec<String> = missed.map(in_words).collect();
     (!objectives.is_empty()).then_some(Verdict { holds: reasons.is_empty(), reasons })
 }
 
-/// Judges all objectives of a scenario by a result. What can no longer be judged, since the run has not come so far, does
-/// not hold.
+/// Evaluates all objectives of a scenario against a result. An objective that cannot be evaluated because the run did not
+/// get that far does not hold.
 pub fn evaluate(scenario: &Scenario, result: &RunResult) -> Vec<ObjectiveResult> {
     scenario.objectives.iter().filter_map(|objective| judge(objective, result)).collect()
 }
@@ -261,7 +261,7 @@ fn seconds(ns: i64) -> f64 {
     ns as f64 / SECOND as f64
 }
 
-/// A metric in every window: where it begins, and its value there (several columns are added up).
+/// The start of every window and a metric's value there (the sum of several columns).
 fn windows(result: &RunResult, path: &str) -> Vec<(f64, Option<f64>)> {
     let columns: Vec<&Vec<Option<f64>>> =
         metrics::columns(result, path).iter().filter_map(|name| result.series.columns.get(name)).collect();
@@ -288,9 +288,9 @@ fn over_windows(result: &RunResult, path: &str, unit: Unit, demand: Demand, from
     }
 }
 
-/// How long after the end (or start) of a fault or event a metric is back, s, the slowest of all that have the name; `None` if
-/// it never is, or not long enough before the end of the run. What it was before is its mean over the last stretch in which no
-/// fault acted; of an event, before the faults that it follows.
+/// Recovery time of a metric after the end (or start) of a fault or event, s: the longest of all that have the name. `None`
+/// if it never recovers, or not long enough before the end of the run. The baseline is its mean over the last stretch
+/// without a fault; for an event, before the faults that it follows.
 fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: Unit) -> Option<f64> {
     let episodes = recovery::episodes(&result.faults);
     let before = |episode: Option<usize>| recovery::baseline(&result.series, &episodes, episode?);
@@ -315,7 +315,7 @@ fn recovery(recovers: &RecoversSettings, result: &RunResult, path: &str, unit: U
     slowest
 }
 
-/// How long after `from` a metric is back at what it was in the baseline.
+/// Time after `from` until a metric is back at its baseline.
 fn back_after(
     recovers: &RecoversSettings,
     result: &RunResult,
@@ -343,7 +343,7 @@ fn back_after(
     Some((back_s - from).max(0.0))
 }
 
-/// The objectives of replication 0, with how often each holds over all replications.
+/// The objectives of replication 0, each with the number of replications in which it holds.
 pub(crate) fn over_replications(results: &[RunResult], confidence: f64) -> Vec<ObjectiveResult> {
     let Some(first) = results.first() else { return Vec::new() };
     let with_share = |(number, objective): (usize, &ObjectiveResult)| {
@@ -356,7 +356,7 @@ pub(crate) fn over_replications(results: &[RunResult], confidence: f64) -> Vec<O
     first.objectives.iter().enumerate().map(with_share).collect()
 }
 
-/// One objective in a sentence, and how often it holds where there was more than one run:
+/// An objective in a sentence and, if there were several runs, how often it holds:
 /// `p99: 412 ms is 112 ms above its bound of 300 ms; it holds in 7 of 10 runs: 70 %, at 95 % between 39.7 % and 89.2 %`.
 pub fn in_words(objective: &ObjectiveResult) -> String {
     let first = in_one_run(objective);
@@ -373,7 +373,7 @@ pub fn in_words(objective: &ObjectiveResult) -> String {
     )
 }
 
-/// One objective in a sentence: `p99: 412 ms is 112 ms above its bound of 300 ms`.
+/// An objective of one run in a sentence: `p99: 412 ms is 112 ms above its bound of 300 ms`.
 fn in_one_run(objective: &ObjectiveResult) -> String {
     let quantity = |value: f64| quantity(value, &objective.unit);
     let bound = quantity(objective.bound);
@@ -423,7 +423,7 @@ fn quantity(value: f64, unit: &str) -> String {
     }
 }
 
-/// Four significant digits, without zeros at the end.
+/// Formats a number with four significant digits, without trailing zeros.
 fn rounded(value: f64) -> String {
     if value == 0.0 {
         return "0".to_string();

@@ -1,4 +1,4 @@
-//! From a session to plain data: the result of a finished run, and a snapshot of one that is going on.
+//! Converts a session to plain data: the result of a finished run, or a snapshot of a run in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,20 +21,20 @@ fn seconds(ns: f64) -> f64 {
     ns / SECOND as f64
 }
 
-/// Half a nanosecond forgives what seconds as numbers round away.
+/// Half a nanosecond of tolerance for times converted to floating-point seconds.
 const BORDER_S: f64 = 0.5e-9;
 
-/// More replicas than these are not looked at one by one while a run goes on.
+/// Limit above which the snapshot does not show replicas one by one.
 const REPLICAS_SHOWN: usize = 64;
 
-/// Share of its cores in use.
+/// Share of the cores in use.
 fn cpu(cpu: Option<(u128, f64)>, span_s: f64) -> Option<f64> {
     let (busy, cores) = cpu?;
     let available = cores * span_s * SECOND as f64;
     (available > 0.0).then(|| (busy as f64 / available).min(1.0))
 }
 
-/// Those who wait for a worker; how long they waited is measured for all replicas together.
+/// The queue of one replica; waiting times are measured for all replicas together only.
 fn queue(figures: &Figures, span_s: f64) -> Option<ReplicaQueue> {
     figures.get(&slots::QUEUE_DEPTH)?;
     Some(ReplicaQueue {
@@ -45,7 +45,7 @@ fn queue(figures: &Figures, span_s: f64) -> Option<ReplicaQueue> {
     })
 }
 
-/// What the callers saw of requests: of all, or of those for one operation.
+/// What callers saw: for all requests, or for those of one operation.
 fn of_requests(requests: &Requests<'_>, span: f64) -> WorkloadOp {
     let counts = &requests.measured;
     let completed = counts.completed();
@@ -55,7 +55,8 @@ fn of_requests(requests: &Requests<'_>, span: f64) -> WorkloadOp {
         sent: counts.arrivals,
         completed,
         offered: per_second(counts.arrivals),
-        // What ended in the measured time, whenever it was sent: a closed loop at capacity shows its capacity.
+        // Count requests that ended in the measured time, whenever they were sent: then a closed loop at capacity shows its
+        // capacity.
         goodput: per_second(requests.since_warmup.good()),
         latency: latency(&requests.latency),
         latency_failed: latency(requests.latency_failed),
@@ -77,12 +78,12 @@ impl Session {
         seconds(self.engine().now().saturating_sub(self.zero) as f64)
     }
 
-    /// What is known at this instant, as the result of a run; `run.finished` says whether it is the end.
+    /// The result as of this instant; `run.finished` tells whether the run has ended.
     pub fn result(&self) -> RunResult {
         self.result_with(self.series.to_series())
     }
 
-    /// The same at the end of a run that is not carried on: its time series goes into the result.
+    /// Like [`Session::result`], for a run that does not continue: moves the time series into the result.
     pub fn take_result(&mut self) -> RunResult {
         let series = std::mem::take(&mut self.series).into_series();
         self.result_with(series)
@@ -188,7 +189,7 @@ impl Session {
         workloads.map(|(index, w)| (w.name.clone(), of((index, w)))).collect()
     }
 
-    /// The goodput of a workload in the whole window after the warm-up that had the least.
+    /// The lowest goodput of a workload in any whole window after the warm-up.
     fn worst_window(&self, workload: &str, series: &Series) -> Option<f64> {
         let column = series.columns.get(&format!("workloads.{workload}.goodput"))?;
         let end_s = self.now_ns() as f64 / SECOND as f64;
@@ -198,7 +199,7 @@ impl Session {
         values.filter_map(|(_, value)| *value).reduce(f64::min)
     }
 
-    /// The times of which metrics are percentiles.
+    /// The times whose percentiles are metrics.
     fn times(&self) -> BTreeMap<String, Arc<Histogram>> {
         let mut times = BTreeMap::new();
         let mut add = |path: String, histogram: Histogram| times.insert(path, Arc::new(histogram));
@@ -233,7 +234,7 @@ impl Session {
         times
     }
 
-    /// What a component has done for one operation.
+    /// Figures of a component for one operation.
     fn component_op(&self, group: GroupId, op: u16) -> Option<ComponentOp> {
         let of_op = self.of_op(group, op)?;
         let counts = of_op.measured();
@@ -257,7 +258,7 @@ impl Session {
         self.network.directory.hosts.iter().map(|place| (place.name.clone(), of(place))).collect()
     }
 
-    /// First causes, the most frequent first; of equals the earlier part of the scenario.
+    /// First causes of failures, the most frequent first; ties in the order of the scenario.
     fn causes(&self, measure: &Measure) -> Vec<FirstCause> {
         let counts = measure.causes.iter().flatten();
         let mut causes: Vec<FirstCause> = counts
@@ -320,7 +321,7 @@ impl Session {
         components.iter().enumerate().map(|(index, c)| (c.name.clone(), of(index))).collect()
     }
 
-    /// What limits a component, from what its replicas say together.
+    /// The workers that limit a component, over all its replicas.
     fn workers(&self, name: &str, figures: &Figures) -> Option<Workers> {
         let limits = self.loaded.scenario.components.get(name)?.settings.limits();
         let (noun, _) = limits.workers?;
@@ -328,7 +329,7 @@ impl Session {
         Some(Workers { noun: noun.to_string(), count, held_while_waiting: !limits.frees_while_waiting })
     }
 
-    /// What one replica says of itself; what is counted for all of them together is not there.
+    /// The figures that one replica reports; those counted for all replicas together are missing.
     fn replica_result(&self, component: usize, number: u32, node: NodeId, span: f64) -> ReplicaResult {
         let Together { figures, cpu: busy, .. } = self.together_at(component, &[node], Figures::default());
         ReplicaResult {
@@ -341,7 +342,7 @@ impl Session {
         }
     }
 
-    /// The replicas of a component, where there are several and not too many to be told apart.
+    /// The replicas of a component, if there are several but no more than [`REPLICAS_SHOWN`].
     fn each_now(&self, component: usize) -> Vec<ReplicaNow> {
         let nodes: Vec<NodeId> = self.fleet(component).present().into_iter().map(|(_, node)| node).collect();
         if !(2..=REPLICAS_SHOWN).contains(&nodes.len()) {
@@ -388,7 +389,7 @@ impl Session {
         links
     }
 
-    /// The faults or the events of the run, those that strike replicas which come back by themselves with that end.
+    /// The faults or the events of the run. Where replicas come back by themselves after a fault, the fault ends when they do.
     fn windows_of(&self, source: Source) -> Vec<FaultWindow> {
         let director = match self.engine().node(NodeId(0)) {
             Node::Director(director) => director,
@@ -402,7 +403,7 @@ impl Session {
         self.timed.iter().enumerate().filter(|(_, (of, _))| *of == source).map(window).collect()
     }
 
-    /// The run as it stands.
+    /// A snapshot of the run.
     pub fn snapshot(&self) -> Snapshot {
         let engine = self.engine();
         let at_s = self.now_ns() as f64 / SECOND as f64;
@@ -510,7 +511,7 @@ impl Session {
                 edges.push(TopologyEdge { from, to, link: link.name.clone(), index, policies: link.policies.clone() });
             }
         }
-        // Messages go from a queue to its consumers, and dead ones to another queue; there is no link that would count them.
+        // Messages go from a queue to its consumers, and dead letters to another queue; no link counts them.
         let without_link = |from, to, name: &str| TopologyEdge {
             from,
             to,
@@ -532,7 +533,7 @@ impl Session {
         Topology { nodes, edges }
     }
 
-    /// Full names of what a component consumes from.
+    /// Full names of the queues that a component consumes from.
     fn queues_of(&self, component: usize) -> Vec<String> {
         let components = &self.network.directory.components;
         let queues = components[component].consumes.iter().filter_map(|entry| entry.from);
@@ -545,7 +546,7 @@ impl Session {
         Some(components[components[component].dead_letter?].name.as_str())
     }
 
-    /// Full names of what a link calls.
+    /// Full names of a link's targets.
     fn targets_of(&self, link: &crate::session::LinkPlace) -> Vec<String> {
         let directory = &self.network.directory;
         let full = |name: &String| match link.from.rsplit_once('/') {

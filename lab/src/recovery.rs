@@ -1,20 +1,20 @@
-//! What a metric was before faults, and when it is back afterwards: one computation, for the objectives with `recovers` and
-//! for the findings of reports.
+//! The baseline of a metric before faults, and its recovery afterwards; shared by objectives with `recovers` and the
+//! findings of reports.
 
 use crate::result::{FaultWindow, Series};
 
-/// Borders of windows are multiples of their width; half a nanosecond forgives what seconds as numbers round away.
+/// Half a nanosecond of tolerance for window borders, which are multiples of the width, in floating-point seconds.
 pub(crate) const NEARLY: f64 = 0.5e-9;
 
-/// Faults that overlap or touch in time, seen as one: they can only be recovered from together. A fault that never ends is
-/// an episode of its own, whatever it overlaps, since others can be recovered from while it acts.
+/// Faults that overlap or touch in time, treated as one: the system can only recover from them together. A fault that never
+/// ends is an episode of its own, whatever it overlaps, since the system can recover from others while it acts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
-    /// Their places in the list of faults, in the order in which they struck.
+    /// Indices in the list of faults, in the order in which they struck.
     pub faults: Vec<usize>,
     /// When the first struck, s.
     pub at_s: f64,
-    /// When the last ended, s; `None` where it never does.
+    /// When the last ended, s; `None` if one never does.
     pub until_s: Option<f64>,
 }
 
@@ -25,7 +25,7 @@ impl Episode {
     }
 }
 
-/// The episodes of a run, in the order of time.
+/// The episodes of a run in chronological order.
 pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
     let mut sorted: Vec<(usize, &FaultWindow)> = faults.iter().enumerate().collect();
     sorted.sort_by(|left, right| left.1.at_s.total_cmp(&right.1.at_s));
@@ -44,15 +44,15 @@ pub fn episodes(faults: &[FaultWindow]) -> Vec<Episode> {
     found
 }
 
-/// The windows, first and end, that lie wholly between two instants.
+/// The range of windows that lie completely between two instants.
 pub fn windows_between(series: &Series, from_s: f64, until_s: f64) -> std::ops::Range<usize> {
     let first = series.at_s.partition_point(|at_s| *at_s < from_s - NEARLY);
     let end = series.at_s.partition_point(|at_s| at_s + series.window_s <= until_s + NEARLY);
     first..end.max(first)
 }
 
-/// From when to when the system was as it was before an episode: the last stretch after the warm-up in which no fault
-/// struck, acted or ended. Other faults on whose end the episode follows without a window in between are gone back over.
+/// The baseline of an episode: the last stretch after the warm-up in which no fault struck, acted or ended. If other faults
+/// end too shortly before the episode for a window in between, the stretch before them is used.
 pub fn baseline(series: &Series, episodes: &[Episode], index: usize) -> Option<(f64, f64)> {
     let mut until_s = episodes.get(index)?.at_s;
     loop {
@@ -66,8 +66,8 @@ pub fn baseline(series: &Series, episodes: &[Episode], index: usize) -> Option<(
     }
 }
 
-/// The beginning, s, of the first window at or after `from_s` from which on every window is back for `hold_s`. What is
-/// tested of a window reaches over `reach_s` from its beginning on: its own width, or that of several.
+/// Start, s, of the first window at or after `from_s` from which every window is back for `hold_s`. The test of a window
+/// covers `reach_s` from its start: its own width, or that of several windows.
 pub fn back_at(
     series: &Series,
     from_s: f64,
@@ -121,10 +121,10 @@ mod tests {
         let before = |faults: &[FaultWindow], index: usize| baseline(&seconds(300), &episodes(faults), index);
         let outage = fault(60.0, Some(80.0));
         assert_eq!(before(std::slice::from_ref(&outage), 0), Some((0.0, 60.0)));
-        // After another that has ended, or that changed things for good.
+        // After a fault that has ended, or one with permanent changes.
         assert_eq!(before(&[fault(10.0, Some(20.0)), outage.clone()], 1), Some((20.0, 60.0)));
         assert_eq!(before(&[fault(10.0, None), outage.clone()], 1), Some((10.0, 60.0)));
-        // One that ends as this one begins, and one without end in the middle of it.
+        // A fault that ends as this one begins, and an endless one in the middle of it.
         assert_eq!(before(&[fault(55.0, Some(60.0)), outage.clone()], 0), Some((0.0, 55.0)));
         assert_eq!(before(&[fault(70.0, None), outage.clone()], 0), Some((0.0, 60.0)));
         assert_eq!(before(&[fault(70.0, None), outage.clone()], 1), Some((0.0, 60.0)));

@@ -1,8 +1,8 @@
-//! Replications: the same scenario again under other random numbers, on all cores.
+//! Replications: repeats a scenario with different random numbers, on all cores.
 //!
-//! Replication 0 runs under the scenario's seed, the others under hashes of it and their number. Results are collected
-//! by number, so neither the number of threads nor their order can be seen in them. Where a figure must be known well
-//! enough (`run.precision`), replications are added in rounds of a fixed size until it is.
+//! Replication 0 runs under the scenario's seed, the others under hashes of that seed and their number. Results are
+//! collected by number, so they depend neither on the number of threads nor on their order. With `run.precision`,
+//! replications are added in rounds of a fixed size until the figure is precise enough.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,22 +22,22 @@ use crate::session::{Failure, Session};
 use crate::statistics::{self, Interval};
 use language::Loaded;
 
-/// How sure an interval is, unless `run.precision` says otherwise.
+/// Confidence level of intervals, unless `run.precision` sets another.
 pub const CONFIDENCE: f64 = 0.95;
-/// Replications where several are needed and nothing is said.
+/// Default number of replications where several are needed.
 pub const REPLICATIONS: u32 = 10;
-/// Replications that a round adds while a figure is not known well enough.
+/// Replications added per round while a figure is not precise enough.
 const ROUND: u32 = 5;
 
-/// A run looks up after so many events, to see whether it is to stop: every few hundredths of a second.
+/// Events between two checks of whether a run should stop: a check every few hundredths of a second.
 pub const EVENTS_BETWEEN_LOOKS: u64 = 50_000;
 
 /// Why a run has no result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stopped {
-    /// It was told to stop.
+    /// It was interrupted.
     Cut,
-    /// It failed; in words.
+    /// It failed; the reason, in words.
     Failed(String),
 }
 
@@ -56,22 +56,22 @@ impl std::fmt::Display for Stopped {
     }
 }
 
-/// What work on several cores is told from outside and tells in return; none of it can change a result.
+/// Controls for parallel work; none of them can change a result.
 pub struct Control<'a> {
-    /// Threads; 0 for one a core.
+    /// Number of threads; 0 for one per core.
     pub jobs: usize,
-    /// Set to end as soon as possible.
+    /// Set to stop the work as soon as possible.
     pub stop: &'a AtomicBool,
-    /// Called whenever a run has ended, with how many have and how many there are to be at least.
+    /// Called after each run with the number of runs completed and the minimum number expected.
     pub progress: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-/// One run to its end. It looks at `stop` every [`EVENTS_BETWEEN_LOOKS`].
+/// Runs a scenario to its end, checking `stop` every [`EVENTS_BETWEEN_LOOKS`] events.
 pub fn run_once(loaded: &Arc<Loaded>, seed: u64, warmup: Span, stop: &AtomicBool) -> Result<RunResult, Stopped> {
     run_keeping(loaded, seed, warmup, Kept::Everything, stop)
 }
 
-/// The same with as much of its time series as is asked for.
+/// Like [`run_once`], but keeps only the requested part of the time series.
 pub(crate) fn run_keeping(
     loaded: &Arc<Loaded>,
     seed: u64,
@@ -86,13 +86,13 @@ pub(crate) fn run_keeping(
 /// How much of its time series a run keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// All of it.
+    /// All columns.
     Everything,
-    /// What objectives and the figures of the whole run need.
+    /// Only the columns needed by objectives and by the figures of the whole run.
     Asked,
 }
 
-/// One run to its end, or to where it was told to stop.
+/// Runs a scenario to its end, or until it is told to stop.
 pub(crate) fn run_until_told(
     loaded: &Arc<Loaded>,
     seed: u64,
@@ -110,7 +110,7 @@ pub(crate) fn run_until_told(
         }
         Ok(session)
     };
-    // A bug in one run must not take the others with it.
+    // A bug in one run must not bring down the others.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|t| t.to_string())).unwrap_or_default();
@@ -118,9 +118,9 @@ pub(crate) fn run_until_told(
     })
 }
 
-/// The warm-up of a scenario: as written, or where `warmup: auto` finds it. A pilot run with a seed of its own begins
-/// empty; each workload's median latency and the number of calls under way are cut by MSER-5, and the longest cut,
-/// which ends at a window, is taken.
+/// The warm-up of a scenario: as written, or as found for `warmup: auto`. A pilot run with its own seed starts empty;
+/// MSER-5 cuts each workload's median latency and the number of calls under way, and the longest cut, rounded to a
+/// window border, becomes the warm-up.
 pub fn warmup(loaded: &Arc<Loaded>, seed: u64, stop: &AtomicBool) -> Result<Span, Stopped> {
     let scenario = &loaded.scenario;
     let WarmupSettings::For(span) = scenario.run.warmup else {
@@ -146,7 +146,7 @@ fn windows_to_cut(series: &Series) -> Option<usize> {
             together.iter_mut().zip(column).for_each(|(sum, value)| *sum += value.unwrap_or(0.0));
         }
         if name.starts_with("workloads.") && name.ends_with(".latency.p50_s") {
-            // A window without an answer says nothing; it stands for the one before it.
+            // A window without an answer has no value; repeat that of the window before.
             let mut last = 0.0;
             let mut filled = Vec::with_capacity(windows);
             for value in column {
@@ -159,8 +159,8 @@ fn windows_to_cut(series: &Series) -> Option<usize> {
     Some(cut.max(statistics::mser5(&together)?))
 }
 
-/// Does `count` pieces of work on several threads, taken in the order given, and returns their results by number.
-/// `None` stands where `stop` came first.
+/// Does `count` pieces of work on several threads, in the given order, and returns the results by number; `None` for work
+/// not done because `stop` was set.
 pub fn in_parallel<T: Send>(
     order: &[usize],
     control: &Control<'_>,
@@ -183,13 +183,13 @@ pub fn in_parallel<T: Send>(
         Ok(pool) => {
             pool.broadcast(|_| worker());
         }
-        // Without threads it takes longer and gives the same.
+        // If no thread can be started, the work runs on this one: slower, but with the same results.
         Err(_) => worker(),
     }
     results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Threads for work that has so many parts: as many as are asked for, or one a core, but never more than can be of use.
+/// Number of threads for work in `parts` parts: as requested, or one per core, but never more than are useful.
 fn threads(jobs: usize, parts: usize) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let wanted = if jobs == 0 { cores } else { jobs };
@@ -199,21 +199,21 @@ fn threads(jobs: usize, parts: usize) -> usize {
 /// Several runs of one scenario.
 #[derive(Clone, Debug)]
 pub struct Replicated {
-    /// By number; only replication 0 keeps its time series.
+    /// Results by replication number; only replication 0 keeps its time series.
     pub results: Vec<RunResult>,
-    /// The warm-up of all of them, ns.
+    /// The warm-up used by all runs, ns.
     pub warmup: Span,
-    /// How sure the intervals are.
+    /// Confidence level of the intervals.
     pub confidence: f64,
-    /// What `run.precision` asked for and did not get, in words.
+    /// Why the precision asked for by `run.precision` was not reached, in words.
     pub not_reached: Option<String>,
-    /// True where `stop` came before all runs had ended; the results are then those that had, or else as much of the
-    /// first as there was.
+    /// True if `stop` was set before all runs had ended; the results are then those of the completed runs, or, if there are
+    /// none, the partial result of the first.
     pub cut: bool,
 }
 
-/// Runs a scenario `replications` times, or until `run.precision` is reached where the scenario has it. Told to stop, it
-/// returns what there is; `Cut` only where nothing has been measured yet.
+/// Runs a scenario `replications` times, or until `run.precision` is reached if the scenario has it. When told to stop,
+/// returns the results so far, or `Cut` if nothing has been measured yet.
 pub fn replicate(loaded: &Arc<Loaded>, replications: u32, control: &Control<'_>) -> Result<Replicated, Stopped> {
     let seed = loaded.scenario.seed;
     let warmup = warmup(loaded, seed, control.stop)?;
@@ -270,7 +270,7 @@ impl Replicated {
                 begun = Some(result);
             }
         }
-        // What of the first run there is stands for itself where none has ended.
+        // If no run has ended, use the partial result of the first.
         if self.results.is_empty() {
             self.results.extend(begun);
         }
@@ -306,7 +306,7 @@ impl Replicated {
         }
     }
 
-    /// The values of a metric, one a replication in which it is known.
+    /// The values of a metric: one per replication in which it is known.
     pub fn values(&self, metric: &str) -> Vec<f64> {
         self.results.iter().filter_map(|result| metrics::value(result, metric).ok().flatten()).collect()
     }
@@ -316,7 +316,7 @@ impl Replicated {
         intervals::of(metric, &self.samples(metric), self.confidence)
     }
 
-    /// What each run says of a metric.
+    /// The metric's sample from each run.
     pub(crate) fn samples(&self, metric: &str) -> Vec<Sample> {
         self.results.iter().map(|result| Sample::of(result, metric)).collect()
     }
@@ -335,7 +335,7 @@ impl Replicated {
         samples.iter().filter_map(|(name, samples)| Some((name.clone(), interval(name, samples)?))).collect()
     }
 
-    /// The result of replication 0 with the intervals, the objectives and the breakdowns of all.
+    /// The result of replication 0, with the intervals, objectives and breakdowns of all replications.
     pub fn result(&self) -> Option<RunResult> {
         let mut result = self.results.first()?.clone();
         if self.results.len() > 1 {
@@ -364,12 +364,12 @@ impl Replicated {
     }
 }
 
-/// The shape of a scenario's result before anything has happened: which metrics it will have.
+/// The result of a scenario before anything has happened: it shows which metrics the scenario will have.
 pub fn shape(loaded: &Arc<Loaded>) -> RunResult {
     Session::new(loaded.clone(), loaded.scenario.seed, Some(0)).result()
 }
 
-/// The unit of a metric that may be unknown.
+/// The unit of a metric; [`Unit::Number`] if the metric is unknown.
 pub fn unit(result: &RunResult, metric: &str) -> Unit {
     metrics::unit(result, metric).unwrap_or(Unit::Number)
 }

@@ -1,7 +1,7 @@
-//! Single requests of a run, as something to look at: which there are, and one as a waterfall.
+//! Single requests of a run for inspection: a list of them, and each as a waterfall.
 //!
-//! The engine writes down what happened ([`sim_core::trace`]); here it gets names and seconds. That is done when it is
-//! asked for, since of hundreds of requests one is looked at.
+//! The engine records the events of a request ([`sim_core::trace`]); this module translates them to names and seconds. It
+//! does so on demand, since a user looks at one request in hundreds.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use sim_core::time::SECOND;
 use crate::breakdown::spent_on;
 use crate::result::Spent;
 
-/// What a group of nodes is called, and what it is.
+/// The name of a group of nodes, and its type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupName {
-    /// A component's name; of a link its path, `CALLER.LINK`.
+    /// A component's name, or a link's path, `CALLER.LINK`.
     pub name: String,
     /// True for a link.
     pub is_link: bool,
 }
 
-/// The traced requests of a run, as they stood at an instant.
+/// The traced requests of a run at one instant.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
     zero: Time,
@@ -33,60 +33,60 @@ pub struct Requests {
     requests: Vec<Arc<TracedRequest>>,
 }
 
-/// One of them, in a line.
+/// One request as a line of the list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestLine {
-    /// Which of them.
+    /// Its index among the traced requests.
     pub index: usize,
     /// The workload that sent it.
     pub workload: String,
-    /// When it should have been sent, s.
+    /// The instant at which it was due to be sent, s.
     pub at_s: f64,
-    /// How long it took, or has taken so far, s.
+    /// Its duration, or its age while it is under way, s.
     pub took_s: f64,
-    /// How it ended for its caller; `None` while it is under way.
+    /// Its outcome for the caller; `None` while it is under way.
     pub outcome: Option<Outcome>,
-    /// How many attempts its client made.
+    /// Number of attempts its client made.
     pub attempts: usize,
 }
 
-/// A call of a request. Times are seconds since the request should have been sent.
+/// A call of a request. Times are seconds since the request was due to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WaterfallRow {
-    /// How deep it lies below the request.
+    /// Depth of the call below the request.
     pub depth: usize,
-    /// Who serves it: a component, or a link, `CALLER.LINK`; of the request itself the workload.
+    /// The callee: a component or a link, `CALLER.LINK`; for the request itself, the workload.
     pub name: String,
-    /// True for an attempt that is not the first.
+    /// Whether it is an attempt after the first.
     pub is_retry: bool,
-    /// From when, s …
+    /// Start, s …
     pub from_s: f64,
-    /// … until when, s; until now where it goes on.
+    /// … and end, s; the current instant if the call is still under way.
     pub until_s: f64,
-    /// True while it goes on.
+    /// True while the call is under way.
     pub goes_on: bool,
-    /// Since when nobody waits for it any more, s.
+    /// Start of the time in which no caller waits for the call any more, s.
     pub wasted_from_s: Option<f64>,
-    /// How it was answered.
+    /// Outcome of the call.
     pub outcome: Option<Outcome>,
-    /// What its own time was spent on: what, where, from when until when, s. The rest it waited for the calls below.
+    /// How the callee spent its own time: category, place, start, end, s. In the remaining time it waited for the calls below.
     pub stretches: Vec<(Spent, String, f64, f64)>,
 }
 
 /// A request, call by call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waterfall {
-    /// It in a line.
+    /// The request as a line of the list.
     pub line: RequestLine,
-    /// The request itself, and the calls made for it, each below the one it was made for.
+    /// The request itself, then its calls, each below its parent.
     pub rows: Vec<WaterfallRow>,
-    /// True where calls are missing because there were too many.
+    /// True if calls are missing because there were too many to record.
     pub is_cut: bool,
 }
 
 impl Waterfall {
-    /// What its client's wait was spent on and where, s, the most first: together its latency, unless calls of it went on side
-    /// by side.
+    /// The parts of the client's wait by category and place, s, largest first. Their sum is the latency, unless calls of the
+    /// request ran in parallel.
     pub fn parts(&self) -> Vec<(Spent, String, f64)> {
         let mut parts: Vec<(Spent, String, f64)> = Vec::new();
         let mut add = |what: Spent, place: &str, spent_s: f64| match parts
@@ -98,7 +98,7 @@ impl Waterfall {
         };
         let mut wasted_depth = None;
         for row in &self.rows {
-            // Below a call that was given up, nothing was waited for any longer than itself.
+            // Below an abandoned call, no caller waits longer than for the call itself.
             if wasted_depth.is_some_and(|depth| row.depth > depth) {
                 continue;
             }
@@ -114,17 +114,17 @@ impl Waterfall {
 }
 
 impl Requests {
-    /// Requests that were traced until `now`, with the names of groups and the end of the warm-up, ns.
+    /// Creates the list of requests traced until `now`, with the names of groups and the end of the warm-up, ns.
     pub fn new(zero: Time, now: Time, groups: Arc<Vec<GroupName>>, requests: Vec<Arc<TracedRequest>>) -> Requests {
         Requests { zero, now, groups, requests }
     }
 
-    /// How many there are.
+    /// Number of requests.
     pub fn len(&self) -> usize {
         self.requests.len()
     }
 
-    /// True where there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
@@ -137,7 +137,7 @@ impl Requests {
         span as f64 / SECOND as f64
     }
 
-    /// Those that were sent at an instant or later, s, and no later than now; the slowest first.
+    /// The requests that were due at `from_s` or later but not after the current instant, slowest first.
     pub fn slowest_first(&self, from_s: f64) -> Vec<RequestLine> {
         let mut lines: Vec<RequestLine> =
             (0..self.requests.len()).filter_map(|index| self.line(index)).filter(|line| line.at_s >= from_s).collect();
@@ -149,7 +149,7 @@ impl Requests {
         let request = self.requests.get(index)?;
         let first = request.calls.first()?;
         let source = self.name(request.source);
-        // Attempts are what the link of the client calls; a link without policies makes one and is passed by.
+        // Attempts are the calls made by the client's link; a link without policies makes one and does not show up itself.
         let attempts = request.calls.iter().filter(|call| call.parent == Some(0)).count();
         let is_link = self.groups.get(first.place.0 as usize).is_some_and(|group| group.is_link);
         Some(RequestLine {
@@ -162,7 +162,7 @@ impl Requests {
         })
     }
 
-    /// One of them, call by call; `None` where there is none of that index.
+    /// One request, call by call; `None` if the index does not exist.
     pub fn waterfall(&self, index: usize) -> Option<Waterfall> {
         let line = self.line(index)?;
         let request = self.requests.get(index)?;
@@ -177,7 +177,7 @@ impl Requests {
         while let Some((at, depth, wasted_from)) = open.pop() {
             let call = &request.calls[at];
             let wasted_from = [wasted_from, call.given_up].into_iter().flatten().min();
-            // A link that only handed its one call on has nothing to tell.
+            // A link that only passed on its single call has nothing to show.
             let is_link = self.groups.get(call.place.0 as usize).is_some_and(|group| group.is_link);
             let is_bare = at > 0 && is_link && below[at].len() == 1 && call.stretches.is_empty();
             if !is_bare {

@@ -1,11 +1,11 @@
-//! What a finished run leaves behind, and what can be seen of one that is still going: plain data.
+//! Plain data: the result of a finished run, and the snapshot of a run in progress.
 //!
-//! [`RunResult`] is what reports, exports and the JSON format are made from; its names are the metric names of the
-//! scenario language. [`Snapshot`] is the same for a run in progress and is what the terminal UI draws. Neither knows a
-//! component's type: what is special to a kind travels as named figures.
+//! [`RunResult`] is the source of reports, exports and the JSON format; its names are the metric names of the scenario
+//! language. [`Snapshot`] is the equivalent for a run in progress, and the terminal UI draws it. Neither knows the types of
+//! components: figures specific to a kind travel under their names.
 //!
 //! Units: seconds for times (`_s`), requests per second for rates, fractions between 0 and 1, counts for the rest.
-//! What cannot be known is `None` and becomes `null`.
+//! Unknown values are `None`, written as `null`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,62 +25,61 @@ pub use live::{
     Happened, HostNow, LinkNow, NodeNow, OnHost, ReplicaNow, Snapshot, Topology, TopologyEdge, TopologyNode,
 };
 
-/// Everything that is known after a run.
+/// The complete result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// Version of this format; always 1.
     pub format: u32,
-    /// The program that made it.
+    /// The program that produced it.
     pub tool: Tool,
     /// The scenario that was run.
     pub scenario: ScenarioInfo,
-    /// How long it ran, and how it ended.
+    /// Length and end of the run.
     pub run: RunInfo,
     /// What the callers saw, by workload.
     pub workloads: Table<WorkloadResult>,
     /// Goodput of all workloads together, requests per second.
     pub goodput: f64,
-    /// What the components did, by component.
+    /// Figures of the components, by name.
     pub components: Table<ComponentResult>,
     /// What the callers of each link saw: by calling component or workload, then by link.
     pub links: Table<Table<LinkResult>>,
-    /// What the groups of hosts did.
+    /// Figures of the groups of hosts.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub hosts: Table<HostsResult>,
-    /// The same figures over time.
+    /// The figures over time.
     pub series: Series,
     /// The faults that struck.
     pub faults: Vec<FaultWindow>,
-    /// What operators did, in the same form; missing where they did nothing.
+    /// Actions of operators, in the same form; missing if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<FaultWindow>,
-    /// What happened, the warm-up included, by place and kind; missing where nothing did.
+    /// Happenings, the warm-up included, by place and kind; missing if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub happenings: Vec<Happenings>,
-    /// What must hold, and whether it does; in the order of the scenario.
+    /// The objectives and whether they hold, in the order of the scenario.
     #[serde(default)]
     pub objectives: Vec<ObjectiveResult>,
-    /// Whether they all hold; `None` where nothing is demanded.
+    /// Whether all objectives hold; `None` if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// The times of which metrics are percentiles, ns, by the metric without its last part; to put runs together, and not
-    /// printed.
+    /// The times whose percentiles are metrics, ns, by metric path without its last part. Used to pool runs; not serialised.
     #[serde(skip)]
     pub times: BTreeMap<String, Arc<Histogram>>,
-    /// What a reader must know before trusting a figure.
+    /// Warnings to read before relying on the figures.
     pub warnings: Vec<String>,
-    /// How sure the figures are, where there was more than one run; the rest is then that of replication 0, but for the
-    /// objectives and for where the time went (`workloads.*.breakdown`), which are those of all.
+    /// Confidence intervals, if there was more than one run. The rest of the result is then that of replication 0, except that
+    /// objectives and breakdowns (`workloads.*.breakdown`) cover all replications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replications: Option<Replications>,
 }
 
-/// What several independent runs of one scenario say together.
+/// The combined result of several independent runs of one scenario.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Replications {
-    /// How many there were.
+    /// Number of runs.
     pub n: usize,
-    /// True where there were to be more, but the program was told to stop.
+    /// True if the program was stopped before the requested number of runs.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cut_short: bool,
     /// Mean and half-width by metric.
@@ -100,14 +99,14 @@ pub struct Tool {
     pub version: String,
 }
 
-/// Which scenario was run, exactly.
+/// Identifies the scenario that was run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScenarioInfo {
-    /// The scenario's `name`, or its file name where it has none.
+    /// The scenario's `name`, or its file name if it has none.
     pub name: String,
     /// The scenario's `description`.
     pub description: Option<String>,
-    /// File name without folders, or `@name` for a built-in one.
+    /// File name without folders, or `@name` for a built-in scenario.
     pub source: String,
     /// Digest of the scenario after variants and overrides, 16 hexadecimal digits.
     pub hash: String,
@@ -119,20 +118,20 @@ pub struct ScenarioInfo {
     pub overrides: Vec<String>,
 }
 
-/// How the run went.
+/// Length and progress of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
-    /// Simulated time after the warm-up, s. For `until: idle`, when the last thing happened.
+    /// Simulated time after the warm-up, s. For `until: idle`, the time of the last event.
     pub duration_s: f64,
-    /// Simulated time before that, s.
+    /// Length of the warm-up, s.
     pub warmup_s: f64,
-    /// Events that the engine went through.
+    /// Number of events simulated.
     pub events: u64,
-    /// Real time, s. The one thing besides `events_per_s` that differs from run to run.
+    /// Real time, s. This and `events_per_s` are the only values that differ between identical runs.
     pub wall_s: f64,
-    /// Events in a second of real time.
+    /// Events per second of real time.
     pub events_per_s: f64,
-    /// False where the run was cut short.
+    /// False if the run was interrupted.
     pub finished: bool,
 }
 
@@ -141,59 +140,59 @@ pub struct RunInfo {
 pub struct WorkloadResult {
     /// Requests sent after the warm-up.
     pub sent: u64,
-    /// Those that have ended.
+    /// Requests of these that have ended.
     pub completed: u64,
-    /// Whether it waits for answers before it sends more (closed loops, connections, sessions): a slow system then lowers
-    /// its load.
+    /// Whether it waits for answers before it sends more (closed loops, connections, sessions), so that a slow system reduces
+    /// its own load.
     #[serde(default)]
     pub waits_for_answers: bool,
     /// Requests per second offered: `sent` over the duration.
     pub offered: f64,
     /// Requests per second that ended ok or accepted within the deadline.
     pub goodput: f64,
-    /// From the intended instant to the reply, of those that ended ok, accepted or degraded.
+    /// Time from the intended instant to the reply, for requests that ended ok, accepted or degraded.
     pub latency: Latency,
-    /// The same of all others.
+    /// The same for requests that ended otherwise.
     pub latency_failed: Latency,
-    /// The same of all that were sent: what objectives hold against a bound.
+    /// The same for all requests sent; objectives compare these with their bounds.
     #[serde(default)]
     pub latency_all: LatencyAll,
-    /// When all was done that requests had set off; `None` where that ends with the answer.
+    /// When all work triggered by requests was done; `None` if none continues after the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion: Option<Afterwards>,
-    /// When clients who ask for the result got it; `None` where none do.
+    /// When polling clients received the result; `None` if no client polls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Afterwards>,
-    /// Share of those that have ended that ended ok, accepted or degraded; `None` where none has.
+    /// Share of the ended requests that ended ok, accepted or degraded; `None` if none has ended.
     #[serde(default)]
     pub success: Option<f64>,
-    /// Share of those that have ended that did not.
+    /// Share of the ended requests that ended otherwise.
     #[serde(default)]
     pub error_rate: Option<f64>,
-    /// Share of those that have ended that a fallback answered.
+    /// Share of the ended requests that a fallback answered.
     #[serde(default)]
     pub degraded_share: Option<f64>,
-    /// Share of those that have ended that ended ok or accepted within the deadline.
+    /// Share of the ended requests that ended ok or accepted within the deadline.
     #[serde(default)]
     pub within_deadline: Option<f64>,
-    /// Good requests per second in the window that had the fewest; `None` where no whole window was measured.
+    /// Lowest goodput of any window, per second; `None` if no whole window was measured.
     #[serde(default)]
     pub worst_window: Option<f64>,
-    /// The same by operation, where there are several.
+    /// The same by operation, if there are several.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub ops: Table<WorkloadOp>,
     /// Requests by outcome.
     pub outcomes: Table<u64>,
-    /// Those that ended ok or accepted, but after the deadline.
+    /// Requests that ended ok or accepted, but after the deadline.
     #[serde(default)]
     pub late: u64,
-    /// Failed requests by what first went wrong and where, the most frequent first.
+    /// Failed requests by first cause and place, the most frequent first.
     #[serde(default)]
     pub causes: Vec<FirstCause>,
-    /// Where a sample of the requests that were answered well spent their time.
+    /// How a sample of the successfully answered requests spent their time.
     #[serde(default)]
     pub breakdown: Breakdown,
-    /// Attempts made over requests completed.
+    /// Attempts made per completed request.
     pub attempts_per_request: Option<f64>,
     /// Requests in flight, time average.
     pub in_flight: f64,
@@ -204,45 +203,45 @@ pub struct WorkloadResult {
     pub own: Own,
 }
 
-/// What was over some time after requests had been answered, counted from when they should have been sent.
+/// A process that ends after requests are answered, with times counted from when they were due to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Afterwards {
-    /// Of those of which it went well.
+    /// Times of the successes.
     pub latency: Latency,
-    /// Of all of them.
+    /// Times of all.
     pub latency_all: LatencyAll,
-    /// Those of which it did not.
+    /// Number of failures.
     pub failed: u64,
-    /// Those of which it is not over at the end.
+    /// Number still under way at the end.
     pub pending: u64,
 }
 
-/// What the callers of one operation saw; figures as those of the workload.
+/// Figures of one operation as its callers saw them, defined like those of the workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadOp {
     /// Requests sent after the warm-up.
     pub sent: u64,
-    /// Those that have ended.
+    /// Requests of these that have ended.
     pub completed: u64,
     /// Requests per second offered.
     pub offered: f64,
     /// Requests per second that ended ok or accepted within the deadline.
     pub goodput: f64,
-    /// Of those that ended ok, accepted or degraded.
+    /// Latency of requests that ended ok, accepted or degraded.
     pub latency: Latency,
-    /// Of all others.
+    /// Latency of requests that ended otherwise.
     pub latency_failed: Latency,
-    /// Of all.
+    /// Latency of all requests.
     pub latency_all: LatencyAll,
-    /// When all was done that requests had set off; `None` where that ends with the answer.
+    /// When all work triggered by requests was done; `None` if none continues after the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion: Option<Afterwards>,
-    /// When clients who ask for the result got it; `None` where none do.
+    /// When polling clients received the result; `None` if no client polls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Afterwards>,
     /// Share that ended ok, accepted or degraded.
     pub success: Option<f64>,
-    /// Share that did not.
+    /// Share that ended otherwise.
     pub error_rate: Option<f64>,
     /// Share that a fallback answered.
     pub degraded_share: Option<f64>,
@@ -254,14 +253,14 @@ pub struct WorkloadOp {
     pub in_flight_end: u64,
 }
 
-/// What one component did for one operation.
+/// Figures of a component for one operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComponentOp {
     /// Calls that arrived after the warm-up.
     pub arrivals: u64,
-    /// Those that it has answered.
+    /// Calls of these that were answered.
     pub completed: u64,
-    /// From arrival to answer, of calls answered ok, accepted or degraded.
+    /// Time from arrival to answer, for calls answered ok, accepted or degraded.
     pub latency: Latency,
     /// Calls by outcome.
     pub outcomes: Table<u64>,
@@ -272,50 +271,49 @@ pub struct ComponentOp {
 pub struct HostsResult {
     /// Number of hosts.
     pub count: u32,
-    /// Share of their cores in use, time average; `None` over no time.
+    /// Share of their cores in use, time average; `None` for a run of no length.
     pub cpu: Option<f64>,
     /// Figures that machines declare (`runnable`, `switches`, …).
     #[serde(flatten)]
     pub own: Own,
-    /// The cores in use of each, by number; found by metrics such as `hosts.web[3].cpu` and not printed.
+    /// Cores in use of each host, by number; found by metrics such as `hosts.web[3].cpu`, not serialised.
     #[serde(skip)]
     pub each: Vec<Option<f64>>,
 }
 
-/// Whether everything holds that a scenario demands.
+/// Whether a scenario meets all its objectives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Whether every objective holds, in every run that there was.
+    /// Whether every objective holds in every run.
     pub holds: bool,
-    /// In words, those that do not.
+    /// The objectives that fail, in words.
     pub reasons: Vec<String>,
 }
 
-/// What first went wrong for some requests.
+/// The first failure that some requests met.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstCause {
-    /// How the call that failed first ended.
+    /// Outcome of the call that failed first.
     pub outcome: String,
-    /// Where: the component that answered so, or the link, `CALLER.LINK`, whose caller gave up.
+    /// Its place: the component that gave this answer, or the link, `CALLER.LINK`, whose caller gave up.
     pub place: String,
-    /// Requests.
+    /// Number of requests.
     pub count: u64,
 }
 
-/// Where requests spent their time: those around the median, and those around the 99th percentile of the latency.
+/// How requests spent their time: those around the median, and those around the 99th percentile of the latency.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Breakdown {
-    /// How many requests were looked at: every one, or those whose keys a rule chose, some thousands at most.
+    /// Number of requests sampled: all, or those whose keys a rule selects, a few thousand at most.
     pub sampled: u64,
-    /// Mean latency of those between the 45th and 55th percentile of the sample, s; `None` where they are too few.
+    /// Mean latency between the 45th and 55th percentile of the sample, s; `None` if there are too few requests.
     pub p50_s: Option<f64>,
-    /// Mean latency of those between the percentiles 98.5 and 99.5, s; `None` where they are too few.
+    /// Mean latency between the percentiles 98.5 and 99.5, s; `None` if there are too few requests.
     pub p99_s: Option<f64>,
-    /// The sample from the fastest to the slowest in bands of percentiles; those for which it is too small are left out.
+    /// The sample in percentile bands from the fastest to the slowest; bands with too few requests are left out.
     #[serde(default)]
     pub bands: Vec<BreakdownBand>,
-    /// What that time was spent on, the largest part at the 99th percentile (else at the median) first. Together the
-    /// parts are the latency.
+    /// Parts of that time, the largest at the 99th percentile (else at the median) first. The parts add up to the latency.
     pub parts: Vec<BreakdownPart>,
 }
 
@@ -324,26 +322,26 @@ pub struct Breakdown {
 pub struct BreakdownBand {
     /// Share of the requests that are faster, 0 to 1 …
     pub from: f64,
-    /// … and share of those that are not slower.
+    /// … and share of those up to the slowest of the band.
     pub to: f64,
-    /// Mean latency of those in between, s.
+    /// Mean latency within the band, s.
     pub latency_s: f64,
 }
 
-/// What time is spent on.
+/// Category of time spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spent {
-    /// On the way to a callee and back.
+    /// In transit to a callee and back.
     Network,
-    /// Waiting for a worker, or a turn on a loop.
+    /// Waiting for a worker, or for a turn on an event loop.
     Queue,
-    /// Being served, cores shared with others included.
+    /// In service, including time on cores shared with others.
     #[default]
     Service,
-    /// Waiting for a connection out of a pool.
+    /// Waiting for a connection from a pool.
     PoolWait,
-    /// Waiting until a limit of a link, of a rate or of calls under way, lets an attempt pass.
+    /// Waiting for a rate or concurrency limit of a link to admit an attempt.
     LimitWait,
     /// Opening a connection.
     Connect,
@@ -351,134 +349,134 @@ pub enum Spent {
     BackOff,
     /// Waiting for a lock.
     LockWait,
-    /// Standing still since the quota of the cores was spent.
+    /// Stopped because the CPU quota was used up.
     Throttled,
-    /// Waiting for an answer that was then no longer waited for.
+    /// Waiting for an answer on which the caller then gave up.
     GivenUp,
-    /// Waiting for others of a batch, or for a call that is shared with them.
+    /// Waiting for the rest of a batch, or for a shared call.
     Sharing,
 }
 
 /// A part of the time of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BreakdownPart {
-    /// What for.
+    /// Category.
     pub what: Spent,
-    /// The component, or the link, `CALLER.LINK`, whose caller waited; of what was given up, who was waited for.
+    /// The component, or the link, `CALLER.LINK`, whose caller waited; for abandoned waits, the callee.
     pub place: String,
-    /// Mean time of those around the median, s; `None` where they are too few.
+    /// Mean time around the median, s; `None` if there are too few requests.
     pub p50_s: Option<f64>,
-    /// Mean time of those around the 99th percentile, s; `None` where they are too few.
+    /// Mean time around the 99th percentile, s; `None` if there are too few requests.
     pub p99_s: Option<f64>,
-    /// Mean time of those in each band, s.
+    /// Mean time in each band, s.
     #[serde(default)]
     pub bands_s: Vec<f64>,
 }
 
-/// Those who wait for a worker.
+/// The queue for workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueResult {
-    /// How many wait, time average.
+    /// Queue length, time average.
     pub depth: f64,
-    /// The most that ever waited after the warm-up.
+    /// Maximum queue length after the warm-up.
     pub depth_max: u64,
-    /// How many wait at the end.
+    /// Queue length at the end.
     pub depth_end: u64,
-    /// How long those waited who got a worker.
+    /// Waiting times of calls that got a worker.
     pub wait: Latency,
-    /// The greatest age of the oldest waiter at any time, s.
+    /// The greatest age that the oldest waiter ever had, s.
     pub oldest_age_s: Option<f64>,
-    /// How many may wait, over all replicas, at the end; `None` where there is no bound.
+    /// Bound of the queue over all replicas at the end; `None` if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<u64>,
 }
 
-/// What calls hold while they are served.
+/// The workers that calls hold while they are served.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workers {
-    /// What they are, in the plural: `threads`, `connections`.
+    /// Their name in the plural: `threads`, `connections`.
     pub noun: String,
-    /// How many there are at the end, over all replicas.
+    /// Their number at the end, over all replicas.
     pub count: u64,
-    /// Whether a call keeps its worker while it waits for calls of its own.
+    /// Whether a call keeps its worker while it waits for its own calls.
     pub held_while_waiting: bool,
 }
 
-/// What one component did.
+/// Figures of one component.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComponentResult {
     /// Its kind, as in the scenario.
     pub kind: String,
-    /// How many replicas it has at the end.
+    /// Number of replicas at the end.
     pub replicas: u32,
     /// Calls that arrived after the warm-up.
     pub arrivals: u64,
-    /// Those that it has answered.
+    /// Calls of these that were answered.
     pub completed: u64,
-    /// What limits it; `None` where nothing does.
+    /// Its workers; `None` if it has no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<Workers>,
-    /// Share of what limits it that is held, time average; `None` where nothing limits it.
+    /// Share of its limit that is held, time average; `None` if it has no limit.
     pub utilization: Option<f64>,
-    /// Share of its cores in use; `None` where it has none.
+    /// Share of its cores in use; `None` if it has none.
     pub cpu: Option<f64>,
     /// Calls under way in it, time average.
     pub in_flight: f64,
     /// Calls under way in it at the end.
     pub in_flight_end: u64,
-    /// Those who wait for a worker; `None` where nothing is waited for.
+    /// Its queue for workers; `None` if calls never wait.
     pub queue: Option<QueueResult>,
-    /// From arrival to answer, of calls answered ok, accepted or degraded.
+    /// Time from arrival to answer, for calls answered ok, accepted or degraded.
     pub latency: Latency,
-    /// The same by operation, where it can be asked for several.
+    /// The same by operation, if it has several.
     #[serde(default, skip_serializing_if = "Table::is_empty")]
     pub ops: Table<ComponentOp>,
     /// Calls by outcome.
     pub outcomes: Table<u64>,
-    /// Share of the arrivals that a retry or hedge, at any layer above, brought about.
+    /// Share of the arrivals caused by a retry or hedge at any layer above.
     pub retry_share: Option<f64>,
     /// 1 / (1 − retry_share).
     pub amplification: Option<f64>,
     /// Share of the busy time spent on calls whose caller had already given up.
     pub wasted_work: Option<f64>,
-    /// Queues to consume from.
+    /// Queues that it consumes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<String>,
-    /// The queue that takes what has failed for good.
+    /// Its dead-letter queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter: Option<String>,
-    /// How evenly calls were spread, where there are several replicas and not too many to be told apart.
+    /// How evenly calls spread, if there are several replicas but not too many to observe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Spread>,
     /// Figures that its kind declares (hit ratio, entries, …).
     #[serde(flatten)]
     pub own: Own,
-    /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization` and not printed.
+    /// Its replicas one by one, by number; found by metrics such as `components.api[3].utilization`, not serialised.
     #[serde(skip)]
     pub each: Vec<ReplicaResult>,
 }
 
-/// How evenly calls are spread over replicas, as seen at the ends of windows after the warm-up.
+/// How evenly calls spread over replicas, observed at the ends of windows after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// How often the replicas were looked at.
+    /// Number of observations.
     pub looks: u64,
-    /// How often a call waited at one of them.
+    /// Number of observations in which a call waited at some replica.
     pub waiting: u64,
-    /// The mean share, then, of the replicas that had a worker free and nobody waiting; `None` where no call ever waited.
+    /// Mean share, in those observations, of replicas with a free worker and an empty queue; `None` if no call ever waited.
     pub idle: Option<f64>,
 }
 
 /// One replica of a component.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaResult {
-    /// Its number: the last that had its place, where another had it before.
+    /// Its number; if its place was taken by several replicas in turn, this is the last of them.
     pub number: u32,
     /// As for the component.
     pub utilization: Option<f64>,
     /// As for the component.
     pub cpu: Option<f64>,
-    /// Those who wait for one of its workers; `None` where nothing is waited for.
+    /// The queue for its workers; `None` if calls never wait.
     pub queue: Option<ReplicaQueue>,
     /// As for the component.
     pub wasted_work: Option<f64>,
@@ -489,20 +487,20 @@ pub struct ReplicaResult {
 /// The queue of one replica.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaQueue {
-    /// How many wait, time average.
+    /// Queue length, time average.
     pub depth: f64,
-    /// The most that ever waited.
+    /// Maximum queue length.
     pub depth_max: u64,
-    /// How many wait at the end.
+    /// Queue length at the end.
     pub depth_end: u64,
-    /// The greatest age of the oldest waiter at any time, s.
+    /// The greatest age that the oldest waiter ever had, s.
     pub oldest_age_s: Option<f64>,
 }
 
 /// What the callers of one link saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LinkResult {
-    /// Names of what it calls.
+    /// Names of its targets.
     pub to: Vec<String>,
     /// Logical calls.
     pub calls: u64,
@@ -518,14 +516,13 @@ pub struct LinkResult {
     pub hedges: u64,
     /// Attempts per logical call.
     pub amplification: Option<f64>,
-    /// Calls under way, time average; `None` where its caller makes one attempt for each call that it is asked for, so that
-    /// they are the caller's own.
+    /// Calls under way, time average; `None` if the caller makes one attempt per call, in which case they are the caller's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_flight: Option<f64>,
-    /// Whether each call holds a worker of its caller, which serves nothing else, until it is answered.
+    /// Whether each call holds a worker of its caller, which serves nothing else meanwhile, until it is answered.
     #[serde(default, skip_serializing_if = "is_false")]
     pub holds_a_worker: bool,
-    /// How long a caller waits for an attempt, or for all of them, at most, s; as the scenario has it at the end.
+    /// Longest time a caller waits for an attempt, or for all of them, s, according to the settings at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<f64>,
     /// Figures that its policies declare (`pool.active`, `batch_size`, …).
@@ -533,68 +530,68 @@ pub struct LinkResult {
     pub own: Own,
 }
 
-/// A fault or an event and when it acted; what is repeated has one each time.
+/// A fault or an event and the time in which it acted; a repeated one has an entry for each time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FaultWindow {
-    /// Its name, where it has one.
+    /// Its name, if it has one.
     pub name: Option<String>,
     /// When it struck, s.
     pub at_s: f64,
-    /// When it ended; `None` where it never does.
+    /// When it ended; `None` if it never does.
     pub until_s: Option<f64>,
-    /// What it does, in words: `slow db ×5`.
+    /// Its effect in words: `slow db ×5`.
     pub what: String,
-    /// What it strikes: names of components, workloads or `FROM.LINK` links.
+    /// Its targets: names of components, workloads or `FROM.LINK` links.
     pub targets: Vec<String>,
-    /// The remark of the scenario.
+    /// The note in the scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Whether it has changed the system for good: settings that were changed and stay so. Nothing recovers from that.
+    /// Whether it has changed settings permanently, so that there is nothing to recover from.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub for_good: bool,
 }
 
-/// Everything of one kind that happened at one place: replicas that were killed, targets that became unhealthy.
+/// All happenings of one kind at one place: replicas killed, targets that became unhealthy.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Happenings {
-    /// What happened: `replica_killed`, `target_unhealthy`.
+    /// Kind: `replica_killed`, `target_unhealthy`.
     pub name: String,
-    /// Where: a component, or a link, `CALLER.LINK`.
+    /// Place: a component, or a link, `CALLER.LINK`.
     pub place: String,
-    /// How often.
+    /// Number of happenings.
     pub count: u64,
-    /// The first of them, at most 64.
+    /// The first ones, at most 64.
     pub first: Vec<HappenedAt>,
-    /// The last of those that are not among the first, at most 64.
+    /// The last ones not among the first, at most 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last: Vec<HappenedAt>,
-    /// How many there were in each window of [`Series`] in which there were any.
+    /// Number of happenings in each window of [`Series`] that had any.
     pub windows: Vec<HappeningsInWindow>,
 }
 
-/// When something happened, and to whom.
+/// Time and parties of a happening.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HappenedAt {
     /// The instant, s; negative during the warm-up.
     pub at_s: f64,
-    /// The replica of the component or of the link's caller, counted from 0, where there are several.
+    /// The replica of the component or of the link's caller, counted from 0, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replica: Option<u32>,
-    /// Whom else it concerns: the target of a health check, `COMPONENT` or `COMPONENT[REPLICA]`.
+    /// The other party: the target of a health check, `COMPONENT` or `COMPONENT[REPLICA]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
 }
 
-/// How many happenings there were in a window.
+/// Number of happenings in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HappeningsInWindow {
-    /// Where the window begins, s; negative during the warm-up.
+    /// Start of the window, s; negative during the warm-up.
     pub at_s: f64,
-    /// How many; never 0.
+    /// The number; never 0.
     pub count: u64,
 }
 
-/// What an objective asks of its metric.
+/// The condition that an objective sets for its metric.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Demand {
@@ -603,70 +600,70 @@ pub enum Demand {
     Below,
     /// At least the bound.
     Above,
-    /// Back to what it was before a fault, at most `bound` seconds after the fault's end.
+    /// Back to its level before a fault, at most `bound` seconds after the fault's end.
     Recovers,
 }
 
-/// Whether an objective holds.
+/// An objective and whether it holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ObjectiveResult {
-    /// Its name; what it demands, in words, where it has none.
+    /// Its name, or the condition in words if it has none.
     pub name: String,
     /// The metric's path.
     pub metric: String,
-    /// What is asked of it.
+    /// The condition.
     pub demand: Demand,
-    /// The metric; for `recovers`, how long after the fault's end it was back, s. `None` where it cannot be known or it
-    /// never was back: then the objective does not hold.
+    /// The metric; for `recovers`, the time from the fault's end to recovery, s. `None` if it is unknown or the metric never
+    /// recovered: then the objective does not hold.
     pub value: Option<f64>,
-    /// Why there is no value, where it is known to be infinite.
+    /// Why there is no value, if it is known to be infinite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What it is held against, in the same unit.
+    /// The bound, in the same unit.
     pub bound: f64,
-    /// What both are measured in: `s`, `/s`, `B`, or nothing for shares, counts and factors.
+    /// The unit of both: `s`, `/s`, `B`, or empty for shares, counts and factors.
     pub unit: String,
-    /// Whether it holds; in replication 0, where there are several.
+    /// Whether it holds; of several replications, in replication 0.
     pub holds: bool,
-    /// In how many of several replications it holds.
+    /// The number of replications in which it holds, if there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Held>,
-    /// From what the metric is to recover, and how; of `recovers`.
+    /// The fault and the conditions of recovery, for `recovers`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovers: Option<Recovers>,
 }
 
-/// From what a metric is to recover, and when it counts as back.
+/// The fault that a metric must recover from, and the conditions of recovery.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recovers {
     /// Name of the fault.
     pub from: String,
-    /// The share of what it was before that it must reach again …
+    /// Share of its earlier level that the metric must reach …
     pub to: f64,
-    /// … in every window for so long, s.
+    /// … in every window for this long, s.
     pub hold_s: f64,
 }
 
 impl ObjectiveResult {
-    /// Whether it holds in every run that there was: what `--check` asks.
+    /// Whether it holds in every run, which is what `--check` requires.
     pub fn always_holds(&self) -> bool {
         self.over.as_ref().map_or(self.holds, |over| over.held == over.n)
     }
 }
 
-/// How often an objective holds over independent replications.
+/// Number of independent replications in which an objective holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Held {
-    /// Replications.
+    /// Number of replications.
     pub n: usize,
-    /// Those in which it holds.
+    /// Number of those in which it holds.
     pub held: usize,
-    /// The share of those, 0 to 1: the estimate of the probability that it holds.
+    /// Their share, 0 to 1: the estimated probability that the objective holds.
     pub probability: f64,
     /// Lower end of Wilson's interval of that probability.
     pub low: f64,
-    /// Its upper end.
+    /// Upper end of that interval.
     pub high: f64,
-    /// How sure that interval is, 0 to 1.
+    /// Confidence level of that interval, 0 to 1.
     pub confidence: f64,
 }

@@ -1,7 +1,7 @@
-//! A session: one run of a scenario that can be carried on, looked at, changed and cloned.
+//! A session: one run of a scenario that can be continued, observed, changed and cloned.
 //!
-//! A session goes from window to window; at each border it reads the counters and appends a row to the series, between
-//! two stretches of the engine and never as an event, so that no way of watching can change what happens.
+//! A session advances window by window. At each border it reads the counters and appends a row to the series. It does so
+//! between two calls of the engine, never as an event, so that observation cannot change the run.
 
 mod afterwards;
 mod hosts;
@@ -34,17 +34,17 @@ pub(crate) use measured::Requests;
 use spread::Looks;
 use windows::{Asked, Border, Spare};
 
-/// What ended a run before its time.
+/// Why a run ended early.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
-    /// Calls go round without time passing.
+    /// Calls go in circles without time passing.
     Stuck(sim_core::Stuck),
-    /// A law does not hold: a bug of this program.
+    /// A conservation law is violated: a bug in this program.
     Breach(sim_core::Breach),
-    /// A run without an end of its own has gone on for more windows than are kept: how many values that is.
+    /// A run without a fixed end has exceeded the maximum number of values kept in its windows: the number of values.
     TooManyWindows(u64),
-    /// Nothing is left to happen, but calls are open that can never end, or messages wait that nobody takes: where, and how
-    /// many.
+    /// No events are left, but calls are open that can never end, or messages are waiting without a consumer: places and
+    /// counts.
     NeverEnds {
         /// The calls.
         calls: Vec<(String, u64)>,
@@ -99,36 +99,36 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// What one component's replicas say together.
+/// The figures of one component's replicas together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Together {
     pub(crate) figures: Figures,
-    /// Integral of the cores in use, and the cores there are; `None` where it has none.
+    /// Integral of the cores in use, and the number of cores; `None` if it has none.
     pub(crate) cpu: Option<(u128, f64)>,
     pub(crate) up: u32,
 }
 
-/// A link, by its caller and its place there.
+/// A link, with its caller and its index there.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkPlace {
     pub(crate) from: String,
     pub(crate) name: String,
     pub(crate) group: GroupId,
     pub(crate) nodes: Vec<NodeId>,
-    /// The replicas that call over it, and which of their links it is; none for a workload's.
+    /// The replicas that call over the link, and its index among their links; empty for a workload's link.
     callers: Vec<NodeId>,
     at: usize,
-    /// Whether its callers call by themselves: the group is then theirs.
+    /// Whether its callers make the calls themselves: the group is then theirs.
     pub(crate) is_direct: bool,
     /// Whether each call holds a worker of its caller until it is answered.
     pub(crate) holds_a_worker: bool,
-    /// How long a caller waits at most, where that is bounded.
+    /// Maximum time a caller waits, if it is bounded.
     pub(crate) timeout: Option<Span>,
     pub(crate) to: Vec<String>,
     pub(crate) policies: Vec<String>,
 }
 
-/// Closing a window takes about as long as so many events, beside what the nodes take.
+/// The cost of closing a window in events, besides the cost per node.
 const EVENTS_A_WINDOW: u64 = 100;
 
 /// One run.
@@ -137,7 +137,7 @@ pub struct Session {
     pub(crate) loaded: Arc<Loaded>,
     pub(crate) network: Network,
     pub(crate) links: Arc<Vec<LinkPlace>>,
-    /// Of every group, where requests are traced.
+    /// Names of all groups, for tracing requests.
     pub(crate) group_names: Arc<Vec<GroupName>>,
     pub(crate) seed: u64,
     pub(crate) zero: Time,
@@ -146,44 +146,44 @@ pub struct Session {
     window: Span,
     next_border: Time,
     measuring: bool,
-    /// Whether the time series has only what objectives and totals need: nobody will look at the rest.
+    /// Whether the time series has only the columns that objectives and totals need: the others would go unused.
     only_asked: bool,
     has_closed_none: bool,
     pub(crate) finished: bool,
     pub(crate) last_activity: Time,
-    /// The instant of which only some has happened, where a run without an end of its own was left amid one.
+    /// The current instant, if a run without a fixed end was interrupted amid its events.
     amid: Option<Time>,
-    /// What stood where at the last border.
+    /// Counts and figures at the last border.
     border: Border,
     spare: Spare,
     /// By component.
     pub(crate) spreads: Vec<Looks>,
     pub(crate) hosts: HostWatch,
-    /// Columns beside those that every run has.
+    /// Columns in addition to those of every run.
     asked: Arc<[Asked]>,
     pub(crate) series: History,
-    /// Faults and events, by the numbers by which the director knows them.
+    /// Faults and events, in the director's numbering.
     pub(crate) timed: Arc<Vec<(Source, FaultWindow)>>,
     pub(crate) changes: Vec<(i64, String, String)>,
-    /// The same as overrides of what the run began with.
+    /// The manual changes as overrides of the initial scenario.
     by_hand: Vec<(i64, Override)>,
     begun_with: Arc<Loaded>,
-    /// Changes of settings that nodes were made ready for since the run began.
+    /// Number of setting changes that nodes were prepared for since the run began.
     prepared: u32,
     injected: u32,
 }
 
 impl Session {
-    /// A run of a scenario under a seed, at its beginning; the warm-up is the scenario's unless given.
+    /// A run of a scenario under a seed, at its beginning; `warmup` overrides that of the scenario.
     pub fn new(loaded: Arc<Loaded>, seed: u64, warmup: Option<Span>) -> Session {
         let zero = warmup.unwrap_or_else(|| loaded.scenario.warmup());
         let mut network = loaded.build(seed, zero);
         let scenario = &loaded.scenario;
         let window = scenario.window();
         let until_idle = scenario.run.until == Some(UntilSettings::Idle);
-        // Finite work needs no end; what never comes to rest is stopped after a thousand years.
+        // Finite work needs no end; a run that never becomes idle is stopped after a thousand years.
         let end = if until_idle { Time::MAX >> 9 } else { zero + scenario.run.duration.map_or(0, |d| d.0) };
-        // The first window is the shorter one, so that one begins where the warm-up ends.
+        // The first window is the shorter one, so that a window begins where the warm-up ends.
         let next_border = if zero.is_multiple_of(window) { window } else { zero % window };
         network.engine.count_happenings_by(window, next_border);
         let links = links(&loaded, &network);
@@ -227,7 +227,7 @@ impl Session {
         session
     }
 
-    /// Keeps of the time series only the columns of workloads, unless an objective needs others. To be called before the run
+    /// Keeps only the columns of workloads in the time series, unless an objective needs others. Must be called before the run
     /// begins.
     pub(crate) fn keep_only_asked(&mut self) {
         let is_of_workloads = |metric: String| metric == "goodput" || metric.starts_with("workloads.");
@@ -250,17 +250,17 @@ impl Session {
         self.network.engine.now() as i64 - self.zero as i64
     }
 
-    /// Where the run ends, ns.
+    /// The end of the run, ns.
     pub fn end_ns(&self) -> i64 {
         if self.until_idle { self.now_ns().max(1) } else { self.end as i64 - self.zero as i64 }
     }
 
-    /// True for a run that ends when nothing is left to do, so that its end is known only once it is there.
+    /// True for a run until idle, whose end is known only once it is reached.
     pub fn is_open_ended(&self) -> bool {
         self.until_idle
     }
 
-    /// Where the run begins, ns: minus the warm-up.
+    /// The beginning of the run, ns: minus the warm-up.
     pub fn start_ns(&self) -> i64 {
         -(self.zero as i64)
     }
@@ -270,7 +270,7 @@ impl Session {
         self.window
     }
 
-    /// Events so far.
+    /// Number of events so far.
     pub fn events(&self) -> u64 {
         self.network.engine.events()
     }
@@ -285,19 +285,19 @@ impl Session {
         &self.loaded
     }
 
-    /// Carries the run on to an instant (ns on the scenario's clock): everything strictly before it has happened.
+    /// Continues the run to an instant (ns on the scenario's clock): everything strictly before it has happened.
     pub fn run_until(&mut self, at_ns: i64) -> Result<(), Failure> {
         let until = ((at_ns + self.zero as i64).max(0) as Time).min(self.end);
         self.advance(until, u64::MAX)
     }
 
-    /// Carries the run on to its end.
+    /// Continues the run to its end.
     pub fn run_to_end(&mut self) -> Result<(), Failure> {
         self.advance(self.end, u64::MAX)
     }
 
-    /// Carries the run on by about so many events, or to its end, so that whoever runs it can look up in between, however much
-    /// happens in a window. Where it stops changes nothing.
+    /// Continues the run by about `events` events, or to its end, so that the caller gets control back regardless of how much
+    /// happens in a window. Where it pauses has no effect on the run.
     pub fn run_some(&mut self, events: u64) -> Result<(), Failure> {
         self.advance(self.end, events)
     }
@@ -319,7 +319,7 @@ impl Session {
                 self.close_window(self.next_border);
                 self.look_at_replicas();
                 self.look_at_hosts();
-                // That takes time, too.
+                // Closing a window takes time, too.
                 enough = enough.saturating_sub(EVENTS_A_WINDOW + self.network.engine.node_count() as u64 / 4);
                 let values = self.series.len() as u64 * self.series.width() as u64;
                 if self.until_idle && values > language::load::SERIES_VALUES_MAX {
@@ -338,13 +338,13 @@ impl Session {
         Ok(())
     }
 
-    /// One instant, or the next so many events of it, of a run that ends when nothing is left to do: whether anything is.
+    /// Runs one instant, or up to `events` of its events, of a run until idle; returns whether anything is left to do.
     fn step(&mut self, stop: Time, events: u64) -> Result<bool, Failure> {
         let engine = &mut self.network.engine;
-        // Chores go round from one look at the next event to another, so there is one look an instant.
+        // Querying the next event advances the rounds of chores, so query once per instant.
         let Some(at) = self.amid.or_else(|| engine.next_event()) else { return Ok(false) };
         if at >= self.next_border {
-            // Empty windows in between are closed one after the other.
+            // Close the empty windows in between one by one.
             engine.run_until(stop).map_err(Failure::Stuck)?;
             return Ok(true);
         }
@@ -392,7 +392,7 @@ impl Session {
         }
     }
 
-    /// What all replicas of a component say of themselves, added to `figures`.
+    /// The figures that all replicas of a component report, added to `figures`.
     pub(crate) fn together(&self, component: usize, figures: Figures) -> Together {
         let used: Vec<NodeId> = self.fleet(component).used().into_iter().map(|(_, node)| node).collect();
         let mut together = self.together_at(component, &used, figures);
@@ -400,7 +400,7 @@ impl Session {
         together
     }
 
-    /// The same of some of its nodes.
+    /// The figures of some of a component's nodes.
     pub(crate) fn together_at(&self, component: usize, nodes: &[NodeId], mut figures: Figures) -> Together {
         let place = &self.network.directory.components[component];
         let engine = &self.network.engine;
@@ -420,7 +420,7 @@ impl Session {
         Together { figures, cpu: cores.map(|cores| (busy, cores)), up }
     }
 
-    /// For which share of the measured time a replica was there.
+    /// Share of the measured time in which a replica existed.
     fn share_of_time(&self, component: usize, node: NodeId) -> f64 {
         let (from, now) = (if self.measuring { self.zero } else { 0 }, self.network.engine.now());
         match now - from {
@@ -429,7 +429,7 @@ impl Session {
         }
     }
 
-    /// The attempts over a link: of the whole run, and of those begun after the warm-up.
+    /// The attempts over a link: in the whole run, and those begun after the warm-up.
     pub(crate) fn attempts_of(&self, link: &LinkPlace) -> (AttemptCounts, AttemptCounts) {
         let engine = &self.network.engine;
         let (mut all, mut measured) = (AttemptCounts::default(), AttemptCounts::default());
@@ -467,7 +467,7 @@ fn window_of(timed: &Timed<'_>) -> FaultWindow {
     }
 }
 
-/// How long a caller waits for an attempt, or for all of them, at most.
+/// The longest time a caller waits for an attempt, or for all of them.
 fn timeout(settings: &LinkSettings) -> Option<Span> {
     [&settings.timeout, &settings.total_timeout].into_iter().flatten().map(|timeout| timeout.0).min()
 }
@@ -494,7 +494,7 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
         for (at, (_, settings)) in entry.value.settings.links().into_iter().enumerate() {
             let link = &place.links[at];
             let callers = directory.nodes_of(index);
-            // Who calls by himself has one attempt for each call that he is asked for.
+            // A caller without a link node makes one attempt for each call it is asked for.
             let is_direct = callers.first().is_some_and(|c| network.engine.node(*c).attempts(at).is_some());
             links.push(LinkPlace {
                 from: place.name.clone(),
@@ -514,7 +514,7 @@ fn links(loaded: &Loaded, network: &Network) -> Vec<LinkPlace> {
     links
 }
 
-/// Names of outcomes that happened, with how often.
+/// Outcomes that occurred, with their counts.
 pub(crate) fn outcomes(counts: &[u64; Outcome::COUNT]) -> Table<u64> {
     let happened = Outcome::ALL.into_iter().filter(|o| counts[*o as usize] > 0);
     happened.map(|o| (o.name().to_string(), counts[o as usize])).collect()
@@ -523,14 +523,14 @@ pub(crate) fn outcomes(counts: &[u64; Outcome::COUNT]) -> Table<u64> {
 /// The latencies of a workload's answered requests, as counts of buckets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latencies {
-    /// Whose.
+    /// The workload.
     pub workload: String,
-    /// In nanoseconds, the least first; at most 0.4 % wide.
+    /// Bucket bounds in nanoseconds, ascending; a bucket is at most 0.4 % wide.
     pub buckets: Vec<sim_core::histogram::Bucket>,
 }
 
 impl Session {
-    /// The latencies of the requests that were answered, by workload, from the end of the warm-up on.
+    /// Latencies of the answered requests since the end of the warm-up, by workload.
     pub fn latencies(&self) -> Vec<Latencies> {
         let of = |workload: &models::directory::WorkloadPlace| Latencies {
             workload: workload.name.clone(),
@@ -540,7 +540,7 @@ impl Session {
     }
 }
 
-/// The engine behind a session, for tests and benchmarks.
+/// Access to the engine behind a session, for tests and benchmarks.
 impl Session {
     /// The engine.
     pub fn engine(&self) -> &Engine<Node> {

@@ -1,22 +1,22 @@
-//! Statistics across replications: how sure a figure is.
+//! Statistics across replications: how precise a figure is.
 //!
-//! Replications are independent, so their means have Student's t intervals whatever goes on inside a run. Variants that
-//! were run under common random numbers are compared by the differences of their pairs. Formulas are those of Law,
-//! *Simulation Modeling and Analysis*, and of the papers named at each function; the functions of probability theory
-//! are computed here from `libm`, so that they give the same digits on every machine.
+//! Replications are independent, so Student's t intervals apply to their means, whatever correlation there is within a run.
+//! Variants that ran under common random numbers are compared by paired differences. The formulas are those of Law,
+//! *Simulation Modeling and Analysis*, and of the papers cited at each function. The probability functions are computed
+//! here from `libm`, so that they return the same digits on every machine.
 
 use serde::{Deserialize, Serialize};
 
-/// A mean and how far it may be off.
+/// A mean with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Arithmetic mean, in the unit of the values.
     pub mean: f64,
-    /// Half the width of the interval around it; `None` for a single value, of which nothing is known.
+    /// Half the width of the interval; `None` for a single value, which has no interval.
     pub half_width: Option<f64>,
     /// Probability that the interval covers the true mean.
     pub confidence: f64,
-    /// How many values there were.
+    /// Number of values.
     pub n: usize,
 }
 
@@ -26,8 +26,8 @@ impl Interval {
         self.half_width.map(|half| (self.mean - half, self.mean + half))
     }
 
-    /// Whether all of it lies on one side of `value`, so that the true mean surely differs from it. Values that do not
-    /// scatter at all differ from every other value.
+    /// Whether the whole interval lies on one side of `value`, so that the true mean differs from it at that confidence. Values
+    /// without any scatter differ from every other value.
     pub fn excludes(&self, value: f64) -> bool {
         self.half_width.is_some_and(|half| (self.mean - value).abs() > half)
     }
@@ -39,12 +39,12 @@ impl Interval {
     }
 }
 
-/// Arithmetic mean; `None` of nothing. Summed in order, so that the last digit never depends on who counted.
+/// Arithmetic mean; `None` for an empty slice. Summed in order, so that the last digit never depends on the caller.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Unbiased variance (n − 1 below the line); `None` of fewer than two values.
+/// Unbiased variance (denominator n − 1); `None` for fewer than two values.
 pub fn variance(values: &[f64]) -> Option<f64> {
     let mean = mean(values)?;
     let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
@@ -58,7 +58,7 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Interval> {
         _ => mean(values)?,
     };
     let half_width = variance(values).map(|variance| {
-        // The mean of equal values may be off by a rounding, which is no scatter.
+        // The mean of equal values may be off by a rounding error, which is not scatter.
         if variance == 0.0 || values.iter().all(|value| *value == values[0]) {
             return 0.0;
         }
@@ -68,15 +68,16 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Option<Interval> {
     Some(Interval { mean, half_width, confidence, n: values.len() })
 }
 
-/// By how much the interval of a percentile is wider for each unit of skewness to the right.
+/// Relative widening of a percentile's interval per unit of positive skewness.
 const FOR_SKEWNESS: f64 = 0.2;
-/// How many times as far as the percentile of all values together is from the mean of the runs' the true one may be.
+/// Absolute widening of a percentile's interval, as a multiple of the distance between the pooled percentile and the mean of
+/// the runs' percentiles.
 const FOR_BIAS: f64 = 2.0;
 
-/// The interval of a percentile from its values in independent runs, and from its value in all of them together where that
-/// is known: Student's, wider by a fifth for each unit of skewness to the right, and by twice the distance of the value of
-/// all together, in which the bias of a short run is nearly gone. Both factors are chosen so that the true value is covered
-/// as often as is said in queues of all loads, as long as a hundred values lie beyond the percentile in all runs together.
+/// The interval of a percentile, from its values in independent runs and, where known, its value in the pooled data of all
+/// runs. It is Student's interval, widened by a fifth per unit of positive skewness and by twice the distance to the pooled
+/// value, in which the bias of a short run has nearly vanished. Both factors are chosen so that the interval attains its
+/// nominal coverage for queues at all loads, provided that a hundred values lie beyond the percentile in all runs together.
 pub fn percentile_interval(values: &[f64], together: Option<f64>, confidence: f64) -> Option<Interval> {
     let interval = mean_interval(values, confidence)?;
     let half_width = interval.half_width.map(|half| {
@@ -86,8 +87,8 @@ pub fn percentile_interval(values: &[f64], together: Option<f64>, confidence: f6
     Some(Interval { half_width, ..interval })
 }
 
-/// The skewness of a sample, corrected for its size (Joanes and Gill 1998, G₁ but for the normal factor); `None` of fewer
-/// than three values or of equal ones.
+/// The skewness of a sample, corrected for its size (Joanes and Gill 1998, G₁ except for the normal factor); `None` for
+/// fewer than three values or for equal ones.
 fn skewness(values: &[f64]) -> Option<f64> {
     let (mean, variance) = (mean(values)?, variance(values)?);
     let n = values.len() as f64;
@@ -95,23 +96,23 @@ fn skewness(values: &[f64]) -> Option<f64> {
     (n > 2.0 && variance > 0.0).then(|| cubes * n / ((n - 1.0) * (n - 2.0)) / (variance * variance.sqrt()))
 }
 
-/// The ends of an interval of the mean of 0s and 1s, which is a probability: Wilson's; `None` of nothing.
+/// Wilson's interval of the mean of 0s and 1s, which is a probability; `None` for an empty slice.
 pub fn event_interval(values: &[f64], confidence: f64) -> Option<(f64, f64)> {
     let happened = values.iter().filter(|value| **value >= 0.5).count() as u64;
     (!values.is_empty()).then(|| wilson(happened, values.len() as u64, confidence))
 }
 
-/// What pairs of runs under common random numbers say.
+/// Comparison of pairs of runs under common random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Paired {
     /// Interval of the differences, second minus first.
     pub difference: Interval,
-    /// By how much pairing narrowed the variance against independent runs: 1 − Var(b − a) / (Var a + Var b). Negative
-    /// where the random numbers of both worked against each other; `None` where nothing scattered.
+    /// Variance reduction by pairing, compared to independent runs: 1 − Var(b − a) / (Var a + Var b). Negative if pairing
+    /// increased the variance; `None` if neither sample scattered.
     pub variance_reduction: Option<f64>,
 }
 
-/// Interval of the mean of `second − first`, pair by pair. Both must be equally long.
+/// Interval of the mean of `second − first`, pair by pair. Both slices must have the same length.
 pub fn paired(first: &[f64], second: &[f64], confidence: f64) -> Option<Paired> {
     let differences: Vec<f64> = first.iter().zip(second).map(|(a, b)| b - a).collect();
     let difference = mean_interval(&differences, confidence)?;
@@ -122,8 +123,8 @@ pub fn paired(first: &[f64], second: &[f64], confidence: f64) -> Option<Paired> 
     Some(Paired { difference, variance_reduction })
 }
 
-/// How likely it is that pairs of 0s and 1s differ at least as much to one side by chance alone: of the pairs that differ,
-/// each side has half (the sign test, McNemar's in its exact form). 1 where none differs.
+/// Probability that pairs of 0s and 1s differ at least this much in one direction by chance alone, if both directions are
+/// equally likely for a differing pair (the sign test, McNemar's in its exact form). 1 if no pair differs.
 pub fn sign_test(first: &[f64], second: &[f64]) -> f64 {
     let pairs = || first.iter().zip(second);
     let (up, down) = (pairs().filter(|(a, b)| b > a).count(), pairs().filter(|(a, b)| b < a).count());
@@ -133,8 +134,8 @@ pub fn sign_test(first: &[f64], second: &[f64]) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
-/// Wilson's score interval of a probability from `successes` out of `n` (Wilson 1927): stays within 0 and 1 and is
-/// honest for few trials and for shares near the ends. Nothing is known of no trials: (0, 1).
+/// Wilson's score interval of a probability from `successes` out of `n` (Wilson 1927). It stays within 0 and 1 and keeps
+/// its coverage for few trials and for shares near the ends. Without trials it is (0, 1).
 pub fn wilson(successes: u64, n: u64, confidence: f64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
@@ -144,14 +145,14 @@ pub fn wilson(successes: u64, n: u64, confidence: f64) -> (f64, f64) {
     let below = 1.0 + z * z / count;
     let centre = (share + z * z / (2.0 * count)) / below;
     let half = z / below * (share * (1.0 - share) / count + z * z / (4.0 * count * count)).sqrt();
-    // At the ends the bound is exact, and rounding must not put it a hair beyond.
+    // At the ends the bound is exact; rounding must not move it past 0 or 1.
     let low = if successes == 0 { 0.0 } else { (centre - half).max(0.0) };
     let high = if successes == n { 1.0 } else { (centre + half).min(1.0) };
     (low, high)
 }
 
 /// Interval of a quantile of independent values by order statistics: the values of rank n·p ± z·√(n·p·(1−p)), without
-/// any assumption on their distribution. `None` where there are too few values for one of its ends to exist.
+/// any assumption about their distribution. `None` if there are too few values for one of its ends.
 pub fn quantile_interval(values: &[f64], quantile: f64, confidence: f64) -> Option<(f64, f64)> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -165,13 +166,13 @@ pub fn quantile_interval(values: &[f64], quantile: f64, confidence: f64) -> Opti
     Some((sorted[low as usize - 1], sorted[high as usize - 1]))
 }
 
-/// Values that a batch of MSER-5 holds.
+/// Values per batch of MSER-5.
 const MSER_BATCH: usize = 5;
-/// Fewer batches than this say nothing about where a transient ends.
+/// Minimum number of batches from which the end of a transient can be determined.
 const MSER_BATCHES_MIN: usize = 10;
 
-/// How many values at the beginning of a series are to be cut as warm-up, by MSER-5 (White 1997, Spratt 1998): the
-/// values are averaged by five, and the cut d minimises Σ(z − mean)² / (n − d)² over what is left. `None` where the
+/// Number of values to cut from the beginning of a series as warm-up, by MSER-5 (White 1997, Spratt 1998): the values are
+/// averaged in batches of five, and the cut d minimises Σ(z − mean)² / (n − d)² over the remaining batches. `None` if the
 /// series is too short to tell: fewer than ten batches, or a best cut that leaves less than half.
 pub fn mser5(series: &[f64]) -> Option<usize> {
     let batches: Vec<f64> =
@@ -180,7 +181,7 @@ pub fn mser5(series: &[f64]) -> Option<usize> {
     if n < MSER_BATCHES_MIN {
         return None;
     }
-    // From the end, so that the sum of squares of each remainder follows from the one before (Welford).
+    // Backwards, so that each remainder's sum of squares follows from the previous one (Welford).
     let (mut mean, mut squares) = (0.0, 0.0);
     let mut best = (f64::INFINITY, 0);
     for (kept, value) in batches.iter().rev().enumerate() {
@@ -190,7 +191,7 @@ pub fn mser5(series: &[f64]) -> Option<usize> {
         squares += away * (value - mean);
         let cut = n - kept - 1;
         let criterion = squares / (count * count);
-        // Of equal cuts the shortest: nothing is thrown away without need.
+        // Of equal cuts take the shortest, to discard no more than necessary.
         if cut <= n / 2 && criterion <= best.0 {
             best = (criterion, cut);
         }
@@ -198,13 +199,13 @@ pub fn mser5(series: &[f64]) -> Option<usize> {
     (best.1 < n / 2).then_some(best.1 * MSER_BATCH)
 }
 
-/// The value that a standard normal variable stays below with this probability, by bisection of the error function.
+/// The quantile of the standard normal distribution, by bisection of the error function.
 pub fn normal_quantile(probability: f64) -> f64 {
     let below = |x: f64| 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);
     invert(probability, below)
 }
 
-/// The value that Student's t with so many degrees of freedom stays below with this probability.
+/// The quantile of Student's t distribution with the given degrees of freedom.
 pub fn student_t_quantile(probability: f64, degrees: f64) -> f64 {
     invert(probability, |t| student_t_below(t, degrees))
 }
@@ -215,7 +216,7 @@ fn student_t_below(t: f64, degrees: f64) -> f64 {
     if t > 0.0 { 1.0 - tail } else { tail }
 }
 
-/// Where an increasing distribution function that is symmetric around 0 reaches a probability.
+/// Inverts an increasing distribution function that is symmetric around 0.
 fn invert(probability: f64, below: impl Fn(f64) -> f64) -> f64 {
     if probability < 0.5 {
         return -invert(1.0 - probability, below);
@@ -249,7 +250,7 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     }
     let log_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * libm::log(x) + b * libm::log1p(-x);
     let front = libm::exp(log_front);
-    // The fraction converges fast only on this side of the mean.
+    // The continued fraction converges fast only on this side of the mean.
     if x < (a + 1.0) / (a + b + 2.0) {
         front * beta_fraction(a, b, x) / a
     } else {

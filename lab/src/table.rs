@@ -1,4 +1,4 @@
-//! Tables by name, of which results are made.
+//! Tables by name, the building blocks of results.
 
 use indexmap::IndexMap;
 

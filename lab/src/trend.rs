@@ -1,38 +1,38 @@
-//! Trends over time: whether a number grows, and goes on growing to the end.
+//! Trends over time: whether a number grows, and keeps growing to the end.
 
 use crate::recovery::windows_between;
 use crate::series::Series;
 
-/// A number that rose, and goes on rising.
+/// A number that rose and keeps rising.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Growth {
-    /// From when, s …
+    /// Start of the observation, s …
     pub from_s: f64,
-    /// … until when it was watched, s.
+    /// … and its end, s.
     pub until_s: f64,
-    /// How long the first and the last part are whose means are compared, s.
+    /// Length of the first and last part whose means are compared, s.
     pub part_s: f64,
-    /// Its mean in the first part.
+    /// Mean of the first part.
     pub first: f64,
-    /// Its mean in the last part.
+    /// Mean of the last part.
     pub last: f64,
 }
 
-/// Parts in which growth is looked for.
+/// Number of parts in which growth is tested.
 const PARTS: usize = 8;
-/// How many times their standard error the mean of the steps from part to part must be. For a number that goes up and down by
-/// chance, as a sum of steps that hang together no further than a part, that happens once in a hundred times.
+/// Minimum ratio of the mean step between parts to its standard error. A random walk whose steps are correlated over no
+/// more than one part exceeds it once in a hundred times.
 const ERRORS_MIN: f64 = 3.0;
 
-/// Whether a number grows between two instants: from part to part by steps that are up nearly every time, the last ones
-/// included, by more than chance. What has filled up, or stays the same, does not grow.
+/// Whether a number grows between two instants: nearly every step from part to part, the last ones included, goes up, and
+/// by more than chance. A number that levels off or stays the same does not grow.
 pub fn growth(series: &Series, values: &[Option<f64>], from_s: f64, until_s: f64) -> Option<Growth> {
     let windows = windows_between(series, from_s, until_s);
     let size = windows.len() / PARTS;
     if size < 2 {
         return None;
     }
-    // What is left over is at the beginning.
+    // Leave out the remainder at the beginning.
     let known = &values.get(windows.end - size * PARTS..windows.end)?;
     let means: Option<Vec<f64>> =
         known.chunks(size).map(|part| part.iter().copied().sum::<Option<f64>>().map(|sum| sum / size as f64)).collect();
@@ -59,7 +59,7 @@ pub fn growth(series: &Series, values: &[Option<f64>], from_s: f64, until_s: f64
 mod tests {
     use super::*;
 
-    /// A walk of steps of a Gaussian kind around a trend, by a sum of uniform numbers.
+    /// A walk of approximately Gaussian steps around a trend, each made from a sum of uniform numbers.
     fn walk(seed: u64, trend: impl Fn(usize) -> f64, spread: f64) -> Series {
         let mut state = seed;
         let mut uniform = || {
@@ -85,7 +85,7 @@ mod tests {
             assert!(!grows(&walk(seed, |at| (3.0 * at as f64).min(200.0), 2.0)), "full late: {seed}");
             assert!(!grows(&walk(seed, |at| if at < 60 { at as f64 } else { 120.0 - at as f64 }, 2.0)), "{seed}");
         }
-        // By chance less than once in a hundred times.
+        // By chance less than once in a hundred walks.
         let alarms = (1..=1000).filter(|seed| grows(&walk(*seed, |_| 300.0, 20.0))).count();
         assert!(alarms < 10, "{alarms}");
         assert!(!grows(&walk(1, |_| 300.0, 0.0)));

@@ -1,8 +1,7 @@
-//! What a reader must know before trusting a figure of a run.
+//! Warnings about figures of a run that are less reliable than they look.
 //!
-//! Each rule looks at a finished result and says which of its figures mean less than they seem to: percentiles beyond
-//! which too little was measured or from which something was cut off, a beginning that is not like the rest, a single
-//! run. The thresholds stand beside the rules.
+//! Each rule looks at a finished result and warns about figures: percentiles with too few samples beyond them or with cut-off
+//! tails, a beginning unlike the rest, a single run. The thresholds stand beside the rules.
 
 use models::scenario::Scenario;
 use settings::{CountDist, DurationDist, KeyChooser, Node, Reader, Setting};
@@ -18,7 +17,7 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-/// A number with commas: `3,035`.
+/// Formats a number with commas: `3,035`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let parts: Vec<&str> =
@@ -26,10 +25,10 @@ fn grouped(number: u64) -> String {
     parts.join(",")
 }
 
-/// What is said of every single run that chance plays a part in.
+/// The warning about any single run with randomness.
 const ONE_RUN: &str = "Single run: no confidence intervals. Use `--replications 10`.";
 
-/// All that is to be known.
+/// All warnings about a result.
 pub(crate) fn warnings(result: &RunResult, scenario: &Scenario) -> Vec<String> {
     let mut found = Vec::new();
     if !result.run.finished {
@@ -48,10 +47,10 @@ pub(crate) fn warnings(result: &RunResult, scenario: &Scenario) -> Vec<String> {
     found
 }
 
-/// From this half-width on, relative to the mean, an interval says little of its figure.
+/// Half-width, relative to the mean, above which an interval is reported as wide.
 const WIDE: f64 = 0.1;
 
-/// Of several runs: what is true of single ones only goes, and figures that are hardly known are named.
+/// Adapts the warnings to several runs: drops the one about single runs, and names figures with wide intervals.
 pub(crate) fn several_runs(result: &mut RunResult) {
     result.warnings.retain(|warning| warning != ONE_RUN);
     let Some(replications) = &result.replications else { return };
@@ -71,13 +70,13 @@ pub(crate) fn several_runs(result: &mut RunResult) {
     }
 }
 
-/// The lowest of the percentiles that a share of unknown values, all of them large, reaches.
+/// The lowest percentile affected by a share of unknown values, all of them large.
 fn reached(share: f64) -> Option<&'static str> {
     let percentiles = [(0.999, "p999"), (0.99, "p99"), (0.95, "p95"), (0.9, "p90"), (0.5, "p50")];
     percentiles.into_iter().rfind(|(p, _)| share > 1.0 - p + 1e-12).map(|(_, name)| name)
 }
 
-/// Requests whose end was not seen are longer than all that was measured of them.
+/// Warns about requests still under way: their latencies are longer than measured.
 fn under_way(result: &RunResult, found: &mut Vec<String>) {
     for (name, workload) in &result.workloads {
         let share = workload.in_flight_end as f64 / workload.sent.max(1) as f64;
@@ -90,7 +89,7 @@ fn under_way(result: &RunResult, found: &mut Vec<String>) {
     }
 }
 
-/// Requests that were given up would have taken longer, and are not among the latencies.
+/// Warns about requests that timed out: they would have taken longer, and are not among the latencies.
 fn timed_out(result: &RunResult, found: &mut Vec<String>) {
     for (name, workload) in &result.workloads {
         let timeouts = workload.outcomes.get("timeout").copied().unwrap_or(0);
@@ -105,11 +104,11 @@ fn timed_out(result: &RunResult, found: &mut Vec<String>) {
     }
 }
 
-/// Values that must lie beyond a percentile for it to be trusted (Law).
+/// Minimum number of values beyond a percentile for it to be reliable (Law).
 const BEYOND_MIN: f64 = 100.0;
 
 fn samples(result: &RunResult, scenario: &Scenario, found: &mut Vec<String>) {
-    // Finite work is what it is: its percentiles are no estimates.
+    // A run until idle covers all of its work, so its percentiles are exact, not estimates.
     if scenario.run.until.is_some() {
         return;
     }
@@ -150,7 +149,7 @@ fn growing(result: &RunResult, found: &mut Vec<String>) {
     }
 }
 
-/// Whether the load stays the same and nothing goes wrong, so that a beginning unlike the rest is a transient.
+/// Whether the load is constant and nothing goes wrong, so that a beginning unlike the rest is a transient.
 fn is_steady(scenario: &Scenario) -> bool {
     scenario.faults.is_empty()
         && scenario.events.is_empty()
@@ -158,15 +157,15 @@ fn is_steady(scenario: &Scenario) -> bool {
         && scenario.workloads.iter().all(|w| w.value.shape.is_none() && w.value.arrivals.process.total().is_none())
 }
 
-/// Windows below which nothing can be said.
+/// Minimum number of windows for the test of the beginning.
 const WINDOWS_MIN: usize = 50;
-/// How many standard errors the beginning must differ by.
+/// Minimum difference between the beginning and the rest, in standard errors.
 const ERRORS_MIN: f64 = 6.0;
-/// By how much of the rest it must differ.
+/// Minimum difference between the beginning and the rest, relative to the rest.
 const DIFFERENCE_MIN: f64 = 0.05;
 
-/// A beginning, by MSER-5, that is not like the rest. The cut of a series that is level falls anywhere, so the two parts
-/// must also differ by more than chance and by more than a little.
+/// Warns about a beginning, found by MSER-5, that is unlike the rest. On a level series MSER-5 cuts anywhere, so the two
+/// parts must also differ by more than chance and by a relevant amount.
 fn warmup(result: &RunResult) -> Option<String> {
     let series = &result.series;
     let together = calls_under_way(series)?;
@@ -174,7 +173,7 @@ fn warmup(result: &RunResult) -> Option<String> {
     let windows = cut.unwrap_or(together.len() / 2);
     let (beginning, rest) = together.split_at(windows);
     let (first, later) = (statistics::mean(beginning)?, statistics::mean(rest)?);
-    // Batches of five windows, so that neighbours are nearly independent.
+    // Batches of five windows, so that neighbouring batches are nearly independent.
     let batches: Vec<f64> = rest.chunks_exact(5).filter_map(statistics::mean).collect();
     let scatter = statistics::variance(&batches)?.sqrt();
     let error = scatter * (5.0 / windows as f64 + 5.0 / rest.len() as f64).sqrt();
@@ -205,14 +204,14 @@ fn calls_under_way(series: &Series) -> Option<Vec<f64>> {
     (together.len() >= WINDOWS_MIN).then_some(together)
 }
 
-/// Whether another seed would give other figures, as far as arrivals, times, counts and keys say.
+/// Whether another seed would give different figures, judging by arrivals, times, counts and keys.
 fn is_by_chance(scenario: &Scenario) -> bool {
     let by_arrivals = scenario.workloads.iter().any(|w| w.value.arrivals.process.is_random());
     scenario.run.until.is_none()
         && (by_arrivals || draws(&scenario.workloads.write()) || draws(&scenario.components.write()))
 }
 
-/// Whether something in a tree reads as a distribution that is not constant, or as a choice among several keys.
+/// Whether any value in a tree reads as a distribution that is not constant, or as a choice among several keys.
 fn draws(tree: &Node) -> bool {
     if let Some(entries) = tree.entries() {
         let mut reader = Reader::new();
@@ -263,7 +262,7 @@ mod tests {
     #[test]
     fn timeouts_cut_percentiles_off() {
         let cut = run(&station(200, "{duration: 50s}", ", timeout: 30ms"), 1);
-        // P(service > 30 ms) = 5 %: from p95 on, or p99 where chance made it a little less.
+        // P(service > 30 ms) = 5 %: affects p95 and above, or p99 if chance made the share slightly smaller.
         let found = about(&cut, "timed out and are not in");
         assert!(found.len() == 1 && (found[0].contains("p95") || found[0].contains("p99")), "{cut:?}");
         let patient = run(&station(200, "{duration: 50s}", ", timeout: 1s"), 1);
@@ -278,7 +277,7 @@ mod tests {
         assert!(about(&run(&even.replace("{exp: 10ms}", "5ms"), 1), "Single run").is_empty());
     }
 
-    /// Filling takes 20 s: a cache of ten thousand entries, a database that is slow. With a warm-up nothing is said.
+    /// Filling a cache of ten thousand entries before a slow database takes 20 s. With a warm-up there is no warning.
     #[test]
     fn a_beginning_unlike_the_rest_is_told() {
         let filling = "
@@ -295,8 +294,8 @@ components:
         }
     }
 
-    /// Forty level runs each at 30, 60 and 80 % load. Six standard errors are hardly ever reached by independent batches;
-    /// those of a queue hang together, so one false alarm in forty is allowed for.
+    /// Forty level runs each at 30, 60 and 80 % load. Independent batches hardly ever differ by six standard errors; those of a
+    /// queue are correlated, so one false alarm in forty is allowed.
     #[test]
     fn what_is_level_raises_no_alarm() {
         for rate in [300, 600, 800] {

@@ -1,8 +1,8 @@
-//! What a run allocates once it is under way – nothing – and what a request in flight takes.
+//! The allocations of a run in progress – none – and the memory of a request in flight.
 //!
-//! Tables grow to the most that is ever under way and are then used again, so that allocations say nothing of how long a
-//! run is. A test binary of its own, since the counting replaces the allocator; runs repeat themselves, so that every
-//! count is exact.
+//! Tables grow to the maximum number of calls under way and are then reused, so that the number of allocations does not
+//! depend on the length of a run. This is a test binary of its own, since the counting replaces the allocator; runs are
+//! repeatable, so every count is exact.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ fn completed(session: &Session) -> u64 {
     session.result().workloads[0].completed
 }
 
-/// What is allocated between two instants (s), and how many requests are done meanwhile.
+/// The allocations between two instants (s), and the number of requests completed meanwhile.
 fn between(session: &mut Session, from_s: f64, to_s: f64) -> (AllocationInfo, u64) {
     run_until(session, from_s);
     let before = completed(session);
@@ -37,7 +37,7 @@ fn between(session: &mut Session, from_s: f64, to_s: f64) -> (AllocationInfo, u6
     (found, completed(session) - before)
 }
 
-/// Of a hundred thousand requests: a table that grows once more, since more are under way than ever before.
+/// Per hundred thousand requests: a table may grow once more if more calls are under way than ever before.
 const MOST_IN_100_000: f64 = 10.0;
 
 #[test]
@@ -55,7 +55,7 @@ fn the_works_allocate_nothing_once_they_are_under_way() {
     }
 }
 
-/// A window that closes becomes a row of the time series.
+/// Each window becomes a row of the time series when it closes.
 #[test]
 fn a_window_costs_a_few_allocations_whatever_happens_in_it() {
     let mut one = work("work-b", &["run={duration: 100s, window: 500ms}"]);
@@ -133,15 +133,16 @@ fn whatever_a_request_does_allocates_nothing() {
         );
         let (found, requests) = between(&mut session(name, &text, &[]), 90.0, 199.0);
         assert!(requests > 90_000, "{name}: {requests} requests");
-        // A search tree of those that share something lets a node go now and then, and takes another; the groups of a FIFO queue
-        // come and go in two such trees.
+        // A B-tree of shared calls occasionally frees a node and allocates another; the groups of a FIFO queue use two such
+        // trees.
         let most = if name == "groups" { 1000.0 } else { 300.0 } * requests as f64 / 1e5;
         assert!((found.count_total as f64) < most, "{name}: {found:?} in {requests} requests");
     }
 }
 
-/// Everything that is held half-way through work C, its scenario and its series included, for each request under way. The
-/// bar of the project is 160 bytes for the engine's tables; the rest, what the links remember and the servers themselves, is what is true, so that it can only get better.
+/// The memory held half-way through work C, including its scenario and its series, per request under way. The project's goal
+/// is 160 bytes for the engine's tables; the limit for the rest, the state of links and servers, is its actual value, so that
+/// it can only improve.
 #[test]
 fn a_request_in_flight_takes_so_many_bytes() {
     let mut kept = None;
@@ -158,11 +159,12 @@ fn a_request_in_flight_takes_so_many_bytes() {
     assert!(all < 245.0 && tables < 160.0, "{all} and {tables} bytes a request in flight");
 }
 
-/// Ten million messages that wait take less than 1 GB, all told: with what they are about, what they are a part of, and what the queue
-/// knows of them. It grows in proportion, so that fewer say the same.
+/// Ten million waiting messages take less than 1 GB in total, including their data, their requests, and the queue's own
+/// records. Memory is proportional to their number, so a smaller test is enough.
 #[test]
 fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
-    // A real FIFO queue takes 300 messages a second: of ten million waiting ones, under 1 % are within the deduplication window.
+    // A real FIFO queue accepts 300 messages per second: of ten million waiting ones, less than 1 % are within the deduplication
+    // window.
     let fifo = "sqs_fifo, rate: none, dedup_window: 100ms";
     for (style, consumes) in
         [("plain", "jobs"), ("sqs", "jobs"), (fifo, "jobs"), ("rabbitmq", "{from: jobs, prefetch: 1}")]
@@ -185,8 +187,8 @@ fn a_message_that_waits_takes_less_than_a_hundred_bytes() {
     }
 }
 
-/// What a scenario asks for is estimated before it is built: as much as is then allocated while it is, within a factor that suits a
-/// limit. Each of these has very many of one thing.
+/// The memory of a scenario is estimated before it is built: the estimate matches the allocations within a factor that is
+/// adequate for a limit. Each of these scenarios has a very large number of one thing.
 #[test]
 fn the_memory_that_is_asked_for_is_estimated() {
     let with = |workload: &str, components: &str| {

@@ -1,22 +1,22 @@
-//! The axes of a sweep as they are written: paths, each with a list of values or a range.
+//! The axes of a sweep as written: paths, each with a list of values or a range.
 
 use models::scenario::{DesignSettings, RangeSettings, SweepSettings};
 use settings::{Node, Path, Problem, Problems, Reader, Setting, Span, Value};
 
 use crate::quantity::{Quantity, steps};
 
-/// What is varied: a path and its values.
+/// One axis: a path and its values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     /// The path in the scenario.
     pub path: Path,
     /// Where it was written.
     pub span: Span,
-    /// The values, in their order.
+    /// The values, in order.
     pub values: Vec<Node>,
 }
 
-/// The axes as they are written.
+/// The axes as written.
 pub fn axes(settings: &SweepSettings, document: &Node, problems: &mut Problems) -> Vec<Axis> {
     let at = Path::of(&["sweep", "vary"]);
     if settings.vary.iter().next().is_none() {
@@ -86,7 +86,7 @@ fn values_of(node: &Node, at: &Path, design: DesignSettings, problems: &mut Prob
         return None;
     }
     let mut texts: Vec<String> = steps(from, to, count, range.log).iter().map(Quantity::text).collect();
-    // Whole numbers between near ends fall together.
+    // Integers between close bounds coincide.
     texts.dedup();
     Some(texts.into_iter().map(|text| Node::new(Value::Scalar { text, plain: true }, node.span)).collect())
 }
@@ -103,7 +103,7 @@ mod tests {
         let values = values_of(&node, &Path::root(), DesignSettings::Grid, &mut problems).expect("a range");
         let texts: Vec<&str> = values.iter().filter_map(Node::as_text).collect();
         assert_eq!(texts, ["200/s", "400/s", "600/s"]);
-        // Points that fill a space need no steps; those of a grid do.
+        // Space-filling points need no `steps`; those of a grid do.
         let node = settings::notation::parse("{from: 200/s, to: 600/s}", settings::SourceId(0)).expect("tree");
         let cube = DesignSettings::LatinHypercube { points: 5 };
         let values = values_of(&node, &Path::root(), cube, &mut problems).expect("a range");

@@ -1,4 +1,4 @@
-//! The scenarios that are built into the program: the files under `scenarios/`.
+//! The scenarios built into the program: the files under `scenarios/`.
 
 include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
 
@@ -12,7 +12,7 @@ pub fn tour(name: &str) -> Option<&'static str> {
     TOURS.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
 }
 
-/// What a scenario shows, in a sentence: its first comment.
+/// The purpose of a scenario, in one sentence: its first comment.
 pub fn purpose(text: &str) -> String {
     let comment = text.lines().take_while(|l| l.starts_with('#')).map(|l| l.trim_start_matches('#').trim());
     comment.take_while(|l| !l.is_empty()).collect::<Vec<_>>().join(" ")

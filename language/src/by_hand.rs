@@ -1,4 +1,4 @@
-//! What is done to a run by hand, as it is typed: a fault that strikes now, a setting that changes now.
+//! Manual interventions in a run, as typed: a fault injected now, a setting changed now.
 
 use models::director::Planned;
 use models::directory::Directory;
@@ -10,12 +10,11 @@ use sim_core::Time;
 
 use crate::document::Override;
 
-/// Reads a fault, written as in the scenario but without `at`, and finds what it strikes now; one that is repeated is planned
-/// for each of its times. `number` is how many faults
-/// the run has had.
+/// Reads a fault, written as in the scenario but without `at`, and resolves its targets now; a repeated fault is
+/// planned for each of its times. `number` is the number of faults the run has had.
 ///
 /// # Errors
-/// In words.
+/// A message.
 pub fn fault(
     text: &str,
     directory: &Directory,
@@ -59,10 +58,10 @@ pub fn fault(
     Ok((fault.value, planned))
 }
 
-/// Reads a change of a setting, which must be one that may change during a run.
+/// Reads a change of a setting, which must be allowed to change during a run.
 ///
 /// # Errors
-/// In words.
+/// A message.
 pub fn change(path: &str, value: &str) -> Result<Override, String> {
     let path = settings::Path::parse(path)?;
     let value = settings::notation::parse(value, settings::SourceId::NOWHERE).map_err(|p| p.message)?;
@@ -71,7 +70,7 @@ pub fn change(path: &str, value: &str) -> Result<Override, String> {
     Ok(Override { path, path_span: settings::Span::NOWHERE, value })
 }
 
-/// The first of several problems in a sentence.
+/// The first of several problems, as one sentence.
 pub fn first_message(problems: &Problems) -> String {
     problems.iter().next().map_or_else(
         || "that cannot be done".to_string(),

@@ -1,4 +1,5 @@
-//! Settings that change during a run: the whole scenario as each `set` of a fault or event and each change by hand leaves it.
+//! Settings that change during a run: the whole scenario after each `set` of a fault or event and after each manual
+//! change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +12,11 @@ use settings::{Node, Path, Problem, Problems, Reader, Setting};
 use crate::document::Override;
 use crate::expand::{changes_of, work_in};
 
-/// Numbers from here on are of changes by hand, below of faults and events.
+/// Manual changes are numbered from here on; lower numbers belong to faults and events.
 pub const BY_HAND: u32 = 1_000_000;
 
-/// The scenario as each `set` leaves it, when it begins and when it ends, with the others that act then. Changes
-/// by hand, with their instants in ns, are among them as events without an end, and come before those of their instant.
+/// The scenario after the begin and end of each `set`, together with the others active at that time. Manual changes,
+/// with their instants in ns, are treated as events without an end, and come before others of the same instant.
 pub fn changed_by(
     scenario: &Scenario,
     plain: &Node,
@@ -25,14 +26,14 @@ pub fn changed_by(
 ) -> Changed {
     let mut events = Vec::new();
     let mut sets: Vec<Vec<Override>> = Vec::new();
-    // Of each number its place among them.
+    // The index into `sets` for each number.
     let mut places = BTreeMap::new();
     for (number, (at, change)) in (BY_HAND..).zip(by_hand) {
         events.push((*at, false, number, false));
         places.insert(number, sets.len());
         sets.push(vec![change.clone()]);
     }
-    // What is repeated is read once.
+    // Repeated sets are read only once.
     let mut read: BTreeMap<String, Option<usize>> = BTreeMap::new();
     for (number, timed) in scenario.timed().into_iter().enumerate() {
         let What::Set(set) = timed.what else { continue };
@@ -46,12 +47,12 @@ pub fn changed_by(
         events.extend(timed.until().map(|until| (until, true, number as u32, true)));
         places.insert(number as u32, place);
     }
-    // As they happen: at one instant in the order of the list.
+    // In order of occurrence; at one instant, in the order of the list.
     events.sort_unstable();
     let mut acting: Vec<u32> = Vec::new();
     let mut changed = Changed::new();
     let mut before = Arc::new(scenario.clone());
-    // The same changes leave the same scenario.
+    // The same set of changes gives the same scenario.
     let mut known: BTreeMap<Vec<usize>, Arc<Scenario>> = BTreeMap::from([(Vec::new(), before.clone())]);
     for (at, _, fault, ends) in events {
         acting.retain(|other| *other != fault);
@@ -81,7 +82,7 @@ pub fn changed_by(
     changed
 }
 
-/// What a `set` changes, if all of it may change during a run.
+/// The changes of a `set`, if all of them may change during a run.
 fn live_changes(set: &Node, place: &str, path: &Path, problems: &mut Problems) -> Option<Vec<Override>> {
     let (book, shape) = crate::reference::book();
     let mut changes = changes_of(set, place, problems);

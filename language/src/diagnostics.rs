@@ -1,4 +1,4 @@
-//! Shows problems: for people with the source line and a caret, for editors as JSON.
+//! Formats problems: for people with the source line and a caret, for editors as JSON.
 
 use std::ops::Range;
 
@@ -9,19 +9,19 @@ use settings::{Problem, Severity, Span};
 
 use crate::document::{Source, Sources, floor_boundary};
 
-/// How problems are shown to people.
+/// The style for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Text alone.
+    /// Plain text.
     Plain,
     /// With terminal colours.
     Coloured,
 }
 
-/// More problems than this are counted, not shown: nobody reads them before mending the first.
+/// Maximum number of problems shown; further ones are only counted, because the first ones must be fixed anyway.
 const SHOWN_MAX: usize = 50;
 
-/// Shows problems in their order, each with its source line, a caret under what it is about, and what to do.
+/// Formats problems in the given order, each with its source line, a caret under the position, and a suggestion.
 pub fn render(problems: &[Problem], sources: &Sources, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
@@ -33,11 +33,11 @@ pub fn render(problems: &[Problem], sources: &Sources, style: Style) -> String {
         text.push_str("\n\n");
     }
     text.push_str(&summary(problems));
-    // The renderer takes care of most control characters, and writes those of its colours.
+    // The renderer replaces most control characters, and writes those of its colours.
     text.replace(|c| c != '\n' && c != '\u{1B}' && is_unsafe(c), "\u{FFFD}")
 }
 
-/// "2 errors and 1 warning", with a line end; nothing for no problems.
+/// "2 errors and 1 warning", with a line break; empty if there are no problems.
 fn summary(problems: &[Problem]) -> String {
     let count = |severity, noun: &str| {
         let number = problems.iter().filter(|problem| problem.severity == severity).count();
@@ -68,7 +68,7 @@ fn group<'a>(problem: &Problem, sources: &'a Sources) -> Group<'a> {
     group
 }
 
-/// The path and what is wrong.
+/// The path and the message.
 fn headline(problem: &Problem) -> String {
     if problem.path.is_root() { problem.message.clone() } else { format!("{}: {}", problem.path, problem.message) }
 }
@@ -78,7 +78,7 @@ fn snippet<'a>(problem: &Problem, sources: &'a Sources) -> Option<Snippet<'a, an
     let (line, _) = sources.line_and_column(problem.span.source, problem.span.start)?;
     let line_of = shown_line(source, problem.span);
     let marked = marked_part(source, problem.span, &line_of);
-    // What was expected is only said beside the caret where the headline has not said it already.
+    // The expected value is shown beside the caret only if the headline has not mentioned it.
     let label = problem.expected.as_deref().filter(|expected| !repeats(&problem.message, expected));
     let annotation = AnnotationKind::Primary.span(marked).label(label.map(normalize_untrusted_str));
     let text = &source.text[line_of];
@@ -89,7 +89,7 @@ fn repeats(message: &str, expected: &str) -> bool {
     message.starts_with("expected") || message.contains(expected)
 }
 
-/// The line in which a span begins: a span of several lines is shown by its first.
+/// The line in which a span begins: a multi-line span is represented by its first line.
 fn shown_line(source: &Source, span: Span) -> Range<usize> {
     let text = &source.text;
     let start = floor_boundary(text, span.start as usize);
@@ -106,8 +106,8 @@ fn marked_part(source: &Source, span: Span, line: &Range<usize>) -> Range<usize>
     start - line.start..start + marked.len() - line.start
 }
 
-/// The problems for an editor: a list of objects with `file`, `line`, `column`, `end_line`, `end_column` (from 1, columns
-/// in characters; null where there is no place), `severity`, `code`, `path`, `message`, `expected`, `help`.
+/// The problems for an editor: a list of objects with `file`, `line`, `column`, `end_line`, `end_column` (from 1,
+/// columns in characters; null without a position), `severity`, `code`, `path`, `message`, `expected`, `help`.
 pub fn to_json(problems: &[Problem], sources: &Sources) -> Json {
     Json::Array(problems.iter().map(|problem| problem_to_json(problem, sources)).collect())
 }

@@ -1,8 +1,9 @@
-//! From YAML text to the spanned tree, and back to YAML.
+//! Converts YAML text to the spanned tree, and back.
 //!
-//! A scenario is one YAML 1.2 document. The parser's events become the plain tree of `settings`; what YAML can say but a
-//! scenario must not (a key twice, merge keys, tags, several documents) is refused at its place, and so is what would
-//! exhaust memory: a file or a nesting beyond its limit, aliases that expand without end. Scalars stay text.
+//! A scenario is one YAML 1.2 document. The parser's events become the plain tree of `settings`. YAML features that a
+//! scenario must not use (duplicate keys, merge keys, tags, several documents) are rejected at their place, and so is
+//! input that would exhaust memory: files or nesting beyond a limit, aliases that expand without end. Scalars stay
+//! text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,54 +12,54 @@ use std::ops::Range;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as ParserSpan, StrInput, Tag};
 use settings::{Entry, Node, Path, Problem, Problems, SourceId, Span, Value};
 
-/// The largest text that is read, in bytes.
+/// Maximum size of a text, in bytes.
 pub const BYTES_MAX: usize = 10_000_000;
-/// The most values that a document may have after its aliases have been expanded.
+/// Maximum number of values in a document after expanding its aliases.
 pub const NODES_MAX: usize = 1_000_000;
-/// The most bytes that its texts and keys may have then.
+/// Maximum total size of its texts and keys after that, in bytes.
 pub const EXPANDED_BYTES_MAX: usize = 4 * BYTES_MAX;
-/// The deepest nesting of maps and lists.
+/// Maximum nesting of maps and lists.
 pub const DEPTH_MAX: usize = 64;
 
 /// A text that spans point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// What it is called in messages: a file name, or the option it was given to.
+    /// Its name in messages: a file name, or the option it was given to.
     pub name: String,
     /// The text.
     pub text: String,
 }
 
-/// The document and its overrides, by the number that spans carry.
+/// The document and its overrides, by the number stored in spans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     sources: Vec<Source>,
 }
 
 impl Sources {
-    /// None yet.
+    /// An empty collection.
     pub fn new() -> Sources {
         Sources::default()
     }
 
-    /// Keeps a text and numbers it.
+    /// Stores a text and returns its number.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         let id = u16::try_from(self.sources.len()).unwrap_or(SourceId::NOWHERE.0);
         self.sources.push(Source { name: name.into(), text: text.into() });
         SourceId(id)
     }
 
-    /// How many there are.
+    /// The number of sources.
     pub fn len(&self) -> usize {
         self.sources.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no sources.
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
 
-    /// The text of a number.
+    /// The source with this number.
     pub fn get(&self, id: SourceId) -> Option<&Source> {
         self.sources.get(usize::from(id.0))
     }
@@ -83,19 +84,19 @@ pub(crate) fn floor_boundary(text: &str, offset: usize) -> usize {
     offset
 }
 
-/// An override: a value for a path.
+/// An override: a path and its new value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// What is replaced.
+    /// The path to replace.
     pub path: Path,
     /// Where the path was written.
     pub path_span: Span,
-    /// The value; null removes.
+    /// The value; null removes the key.
     pub value: Node,
 }
 
 impl Override {
-    /// Applies it to a document's tree; a path that has no place there becomes a problem at the override.
+    /// Applies the override to a document's tree; an invalid path is reported at the override.
     pub fn apply(&self, document: &mut Node) -> Result<(), Problem> {
         document.patch(&self.path, self.path_span, self.value.clone()).map_err(|error| {
             Problem::error("bad_override", self.path_span, error.message).path(self.path.clone()).help_if(error.help)
@@ -103,14 +104,14 @@ impl Override {
     }
 }
 
-/// Reads a document. The text is kept in `sources` whatever becomes of it, so that problems can be shown.
+/// Reads a document. The text is always stored in `sources`, so that problems can be shown.
 pub fn read_document(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<Node, Problems> {
     let (node, problems) = read_document_leniently(sources, name, bytes)?;
     if problems.is_empty() { Ok(node) } else { Err(problems) }
 }
 
-/// Reads a document as far as it can be followed: a key that is there twice, a tag or a merge key is a problem, but what
-/// stands around it can still be checked. An error is what leaves no document at all.
+/// Reads as much of a document as possible: a duplicate key, a tag or a merge key is a problem, but everything around
+/// it can still be checked. An error means that there is no document at all.
 pub fn read_document_leniently(sources: &mut Sources, name: &str, bytes: &[u8]) -> Result<(Node, Problems), Problems> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let fatal = |problem| {
@@ -146,7 +147,7 @@ pub fn read_document_leniently(sources: &mut Sources, name: &str, bytes: &[u8]) 
     Ok((node, problems))
 }
 
-/// Reads an override as it stands after `--set`: `components.api.replicas=5`. The value is YAML; `null` removes.
+/// Reads an override as given to `--set`: `components.api.replicas=5`. The value is YAML; `null` removes the key.
 pub fn read_override(sources: &mut Sources, name: &str, text: &str) -> Result<Override, Problems> {
     let id = sources.add(name, text);
     let refuse = |span: Range<usize>, message: String, help: &str| {
@@ -179,7 +180,7 @@ pub fn read_override(sources: &mut Sources, name: &str, text: &str) -> Result<Ov
     Ok(Override { path, path_span: Span::new(id, 0, equals as u32), value })
 }
 
-/// Reads the value of an option that stands for a path, such as `--duration 60s`; problems point at the option.
+/// Reads the value of an option that sets a path, such as `--duration 60s`; problems point at the option.
 pub fn read_option(sources: &mut Sources, name: &str, path: Path, text: &str) -> Result<Override, Problems> {
     let id = sources.add(name, text);
     let span = Span::new(id, 0, text.len() as u32);
@@ -196,13 +197,13 @@ fn strictly((node, problems): (Node, Problems)) -> Result<Node, Problems> {
     if problems.is_empty() { Ok(node) } else { Err(problems) }
 }
 
-/// Control characters that no text file has; YAML allows tabs and line ends.
+/// Control characters that do not occur in text files; YAML allows tabs and line breaks.
 fn is_junk(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
 }
 
 fn not_utf8(bytes: &[u8], place: usize, id: SourceId) -> Problem {
-    // The replacement character that stands there in the kept text has three bytes.
+    // The replacement character at this position of the stored text takes three bytes.
     let span = Span::new(id, place as u32, place as u32 + 3);
     let message =
         format!("byte {place} is 0x{:02X}, which is not UTF-8", bytes.get(place).copied().unwrap_or_default());
@@ -214,8 +215,8 @@ fn not_utf8(bytes: &[u8], place: usize, id: SourceId) -> Problem {
     Problem::error("not_utf8", span, message).help(help)
 }
 
-/// Reads the YAML in a part of a text; spans point into the whole text. An error is what ends reading; problems beside a
-/// node are those around which it could go on.
+/// Reads the YAML in a part of a text; spans refer to the whole text. An error means that reading had to stop; the
+/// problems beside a node did not prevent reading.
 fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<(Node, Problems), Problems> {
     let yaml = &text[part.clone()];
     let mut builder = Builder {
@@ -237,11 +238,11 @@ fn read_text(text: &str, part: Range<usize>, source: SourceId) -> Result<(Node, 
     }
 }
 
-/// Byte offsets of the parser's character indices.
+/// Maps the parser's character indices to byte offsets.
 struct Offsets {
     base: usize,
     end: usize,
-    /// The offset of every character, where not all have one byte.
+    /// The offset of every character, unless all take one byte.
     offsets: Option<Vec<u32>>,
 }
 
@@ -259,10 +260,10 @@ impl Offsets {
     }
 }
 
-/// A problem after which the rest of the text cannot be followed.
+/// A problem after which the rest of the text cannot be read.
 struct Stop(Problem);
 
-/// A finished node that aliases may name.
+/// A finished node that aliases may refer to.
 struct Anchor {
     node: Node,
     size: usize,
@@ -270,11 +271,11 @@ struct Anchor {
     height: usize,
 }
 
-/// A node with what limits need to know of it.
+/// A node with its sizes, for checking the limits.
 struct Built {
     node: Node,
     size: usize,
-    /// Of its texts and keys.
+    /// Total bytes of its texts and keys.
     bytes: usize,
     height: usize,
 }
@@ -286,9 +287,9 @@ struct Builder<'t> {
     source: SourceId,
     problems: Problems,
     anchors: BTreeMap<usize, Anchor>,
-    /// Nodes so far, aliases expanded.
+    /// Number of nodes so far, with aliases expanded.
     nodes: usize,
-    /// Bytes of their texts and keys.
+    /// Total bytes of their texts and keys.
     bytes: usize,
 }
 
@@ -392,12 +393,12 @@ impl<'t> Builder<'t> {
                 let place = self.around(place, last, end);
                 self.anchored(anchor, Built { node: Node::new(Value::Map(entries), place), size, bytes, height })
             }
-            // The parser's grammar allows nothing else here.
+            // The parser's grammar allows no other event here.
             _ => Err(Stop(Problem::error("not_yaml", place, "a value was expected here"))),
         }
     }
 
-    /// Reads a key; `None` if it is none that a scenario can have, which is then reported.
+    /// Reads a key; `None` if it is not allowed in a scenario, which is reported.
     fn key(&mut self, event: Event<'t>, span: ParserSpan, depth: usize) -> Result<Option<(String, Span)>, Stop> {
         let (written, place) = (self.span(span), self.span(span));
         let problem = match event {
@@ -438,7 +439,7 @@ impl<'t> Builder<'t> {
         if depth + height > DEPTH_MAX {
             return Err(Stop(too_deep(place)));
         }
-        // Counted before it is copied, so that a bomb is refused before it goes off.
+        // Counted before copying, so that an alias bomb is rejected before it expands.
         self.count(size - 1, bytes, place)?;
         let node = self.anchors.get(&anchor).map_or_else(Node::null, |anchor| anchor.node.clone());
         Ok(Built { node, size, bytes, height })
@@ -467,7 +468,7 @@ impl<'t> Builder<'t> {
         Err(Stop(Problem::error("too_many_values", place, message)))
     }
 
-    /// Refuses a tag; `written` is the value with its properties.
+    /// Rejects a tag; `written` is the value including its properties.
     fn refuse_tag(&mut self, tag: Option<&Tag>, written: Span) {
         let Some(tag) = tag else { return };
         let text = self.slice(written);
@@ -477,14 +478,14 @@ impl<'t> Builder<'t> {
                 let start = written.start + text.find(&word).unwrap_or_default() as u32;
                 (Span { start, end: start + word.len() as u32, ..written }, word)
             }
-            // The parser gives a collection's span without its properties.
+            // The parser's span of a collection does not include its properties.
             None => (Span { end: written.start, ..written }, tag.to_string()),
         };
         let problem = Problem::error("tag", place, format!("tags such as `{word}` are not supported"));
         self.problems.push(problem.help("remove it: the setting decides what a value is"));
     }
 
-    /// A span without the anchor and the tag that may stand before the value.
+    /// A span without an anchor or tag before the value.
     fn without_properties(&self, mut span: Span) -> Span {
         loop {
             let text = self.slice(span);
@@ -513,7 +514,7 @@ impl<'t> Builder<'t> {
         &self.text[span.start as usize..span.end as usize]
     }
 
-    /// A span without blanks and line ends behind it.
+    /// A span without trailing blanks and line breaks.
     fn trimmed(&self, span: Span) -> Span {
         let length = self.slice(span).trim_end().len() as u32;
         Span { end: span.start + length, ..span }
@@ -526,17 +527,17 @@ impl<'t> Builder<'t> {
         Span { end: end.max(start.start), ..start }
     }
 
-    /// Says in the user's words what the parser stumbled over.
+    /// Translates a parser error into the user's terms.
     fn scan_problem(&self, error: &ScanError) -> Problem {
         let mut offset = floor_boundary(self.text, self.offsets.of(error.marker()));
         if self.text[offset..].trim_end().is_empty() {
-            // At the end of the text the place to mend is behind the last thing written.
+            // At the end of the text, the error is shown after the last visible character.
             offset = offset.min(self.text.trim_end().len());
         }
         let info = error.info();
         let line_start = self.text[..offset].rfind('\n').map_or(0, |place| place + 1);
         let line_end = self.text[offset..].find('\n').map_or(self.text.len(), |length| offset + length);
-        // Where the parser complains of a tab, it may still stand on the line before.
+        // For a complaint about a tab, the parser may still point at the previous line.
         let searched = if info.contains("tab") { &self.text[line_start..] } else { &self.text[line_start..line_end] };
         if let Some(tab) = indenting_tab(searched) {
             let span = Span::new(self.source, (line_start + tab) as u32, (line_start + tab + 1) as u32);
@@ -553,7 +554,7 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// What the parser says (a part of it), what it means to the author of a scenario, and what to do.
+/// Part of the parser's message, its meaning for the author of a scenario, and a suggestion.
 const EXPLANATIONS: &[(&str, &str, &str)] = &[
     (
         "mapping values are not allowed",
@@ -593,7 +594,7 @@ const EXPLANATIONS: &[(&str, &str, &str)] = &[
     ("unexpected character", "a value cannot start with this character", "put the text in quotes"),
 ];
 
-/// The offset of the first tab that indents a line.
+/// The offset of the first tab used for indentation.
 fn indenting_tab(text: &str) -> Option<usize> {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -615,13 +616,13 @@ pub fn in_words(value: &Node) -> String {
     value.as_text().map_or_else(|| value.to_string(), str::to_string)
 }
 
-/// The tree as a YAML document in block style. Numbers, booleans and quantities stand without quotes, text that would
-/// be taken for one of these stands with them.
+/// Writes the tree as a YAML document in block style. Numbers, booleans and quantities are written without quotes; text
+/// that could be mistaken for one of these is quoted.
 pub fn to_yaml(node: &Node) -> Result<String, serde_yaml::Error> {
     let mut quoted = Quoted { word: "quoted_text".to_owned(), texts: Vec::new() };
     loop {
         let written = serde_yaml::to_string(&yaml_value(node, &mut quoted))?;
-        // The word must be in no text.
+        // The placeholder must not occur in any text.
         let is_free = written.matches(quoted.word.as_str()).count() == quoted.texts.len();
         if quoted.texts.is_empty() || is_free && quoted.texts.iter().all(|text| !text.contains(&quoted.word)) {
             return Ok(quoted.put_into(written));
@@ -631,14 +632,15 @@ pub fn to_yaml(node: &Node) -> Result<String, serde_yaml::Error> {
     }
 }
 
-/// Texts that the library would write with line ends that it reads as something else: a word stands for each until the end.
+/// Texts that the library would write with line breaks that it reads back differently: each is replaced by a
+/// placeholder until the end.
 struct Quoted {
     word: String,
     texts: Vec<String>,
 }
 
 impl Quoted {
-    /// A text, or the word for it.
+    /// A text, or its placeholder.
     fn text(&mut self, text: &str) -> serde_yaml::Value {
         if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
             return serde_yaml::Value::String(text.to_owned());
@@ -647,7 +649,7 @@ impl Quoted {
         serde_yaml::Value::String(format!("{}{}", self.word, self.texts.len()))
     }
 
-    /// The texts in place of the words, the last first, so that none is the beginning of another.
+    /// Replaces the placeholders with the texts, last first, because an earlier one may be a prefix of a later one.
     fn put_into(&self, mut written: String) -> String {
         for (nth, text) in self.texts.iter().enumerate().rev() {
             written = written.replacen(&format!("{}{}", self.word, nth + 1), &double_quoted(text), 1);
@@ -656,7 +658,7 @@ impl Quoted {
     }
 }
 
-/// A text in quotation marks, with everything escaped that is not plainly visible.
+/// A text in double quotes, with all unsafe characters escaped.
 fn double_quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
@@ -691,14 +693,14 @@ fn yaml_value(node: &Node, quoted: &mut Quoted) -> serde_yaml::Value {
     }
 }
 
-/// The number that is written exactly so. Another spelling of a number stays text, so that it is read back as it was.
+/// The number with exactly this spelling. Other spellings of a number stay text, so that they are read back unchanged.
 fn written_number(text: &str) -> Option<serde_yaml::Number> {
     let whole = text.parse::<u64>().map(Into::into).or_else(|_| text.parse::<i64>().map(Into::into));
     let number: serde_yaml::Number = whole.or_else(|_| text.parse::<f64>().map(Into::into)).ok()?;
     (number.is_finite() && number.to_string() == text).then_some(number)
 }
 
-/// The span that ends later.
+/// The span with the later end.
 fn later(left: Span, right: Span) -> Span {
     if left.end >= right.end { left } else { right }
 }

@@ -1,7 +1,7 @@
-//! What is worked into a document before it is read: variants, overrides, named policies, templates and clusters.
+//! Resolves variants, overrides, named policies, templates and clusters before a document is read.
 //!
-//! All of it is done on the tree, so that no component knows of it, and every value keeps the place where it was
-//! written.
+//! All of this happens on the tree, so that components need not know about it, and every value keeps its source
+//! position.
 
 use models::components::KINDS;
 use settings::values::Scalar;
@@ -9,7 +9,7 @@ use settings::{Entry, Name, Node, Path, Problem, Problems, Span, Value};
 
 use crate::document::Override;
 
-/// The keys that are worked in here and are gone afterwards.
+/// The keys that are resolved here and then removed.
 pub(crate) const WORKED_IN: [&str; 4] = ["variants", "policies", "templates", "clusters"];
 
 /// The names of a document's variants, in file order.
@@ -18,12 +18,12 @@ pub(crate) fn variant_names(document: &Node) -> Vec<String> {
     variants.map_or_else(Vec::new, |v| v.iter().map(|e| e.key.clone()).collect())
 }
 
-/// The entries of a section; none where it is not there.
+/// The entries of a section; empty if it does not exist.
 pub(crate) fn entries_at<'n>(document: &'n Node, section: &str) -> &'n [Entry] {
     document.entry(section).and_then(|entry| entry.value.entries()).unwrap_or_default()
 }
 
-/// Applies a variant and the overrides, expands clusters and named policies. What is left is a plain scenario.
+/// Applies a variant and the overrides, and expands clusters and named policies. The result is a plain scenario.
 pub(crate) fn expand(
     document: &Node,
     variant: Option<(&str, Span)>,
@@ -44,7 +44,7 @@ pub(crate) fn expand(
         }
     }
     patches.extend(overrides.iter().cloned());
-    // Paths into a stamped-out cluster exist only after it has been stamped out.
+    // Paths into a cluster exist only after the cluster has been instantiated.
     let (late, early): (Vec<_>, Vec<_>) =
         patches.into_iter().partition(|p| p.path.segments().get(1).is_some_and(|s| s.contains('/')));
     for patch in early {
@@ -61,8 +61,7 @@ pub(crate) fn expand(
     node
 }
 
-/// Applies one override. What is written short along its path (`call: edge`) is written out first, so that the path
-/// leads somewhere.
+/// Applies one override. Short forms along its path (`call: edge`) are expanded first, so that the path exists.
 pub fn work_in(patch: &Override, node: &mut Node, problems: &mut Problems) {
     let (book, shape) = crate::reference::book();
     settings::overrides::write_out(book, shape, node, &patch.path);
@@ -71,7 +70,7 @@ pub fn work_in(patch: &Override, node: &mut Node, problems: &mut Problems) {
     }
 }
 
-/// A map of paths to values as overrides.
+/// Converts a map of paths to values into overrides.
 pub(crate) fn changes_of(changes: &Node, at: &str, problems: &mut Problems) -> Vec<Override> {
     let Some(entries) = changes.entries() else {
         if changes.value != Value::Null {
@@ -96,7 +95,8 @@ fn path_of(text: &str) -> Path {
     Path::parse(text).unwrap_or_default()
 }
 
-/// Replaces `use: [name, …]` in links by the settings of those sets; the link's own keys win, later names over earlier.
+/// Replaces `use: [name, …]` in links with the settings of those sets; the link's own keys win, then later names over
+/// earlier ones.
 fn use_policies(document: &mut Node, problems: &mut Problems) {
     let policies = document.at("policies").cloned();
     let known: Vec<String> = policies
@@ -185,7 +185,7 @@ fn each_link(document: &mut Node, visit: &mut impl FnMut(&mut Node, &str)) {
 /// The keys of a cluster.
 const CLUSTER: [&str; 3] = ["from", "region", "set"];
 
-/// Stamps out templates: each component and group of hosts of a cluster's template under `CLUSTER/NAME`.
+/// Instantiates templates: each component and group of hosts of a cluster's template becomes `CLUSTER/NAME`.
 fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
     let Some(clusters) = document.at("clusters").cloned() else {
         return;
@@ -208,7 +208,7 @@ fn stamp_clusters(document: &mut Node, problems: &mut Problems) {
     }
 }
 
-/// What a cluster is stamped out from; `None` where that is not known. Adds what is wrong with either.
+/// The template of a cluster; `None` if unknown. Adds the problems of both.
 fn template_of(cluster: &Entry, templates: Option<&Node>, wrong: &mut Vec<Problem>) -> Option<Node> {
     if let Err(why) = Name::parse(&cluster.key) {
         wrong.push(Problem::error("bad_name", cluster.key_span, why.message));
@@ -241,7 +241,8 @@ fn template_of(cluster: &Entry, templates: Option<&Node>, wrong: &mut Vec<Proble
     Some(template.value.clone())
 }
 
-/// Works one line of a cluster's `set` into its template; its path begins with the name of a component there.
+/// Applies one entry of a cluster's `set` to its template; the path starts with the name of a component of the
+/// template.
 fn change_template(body: &mut Node, change: Override, problems: &mut Problems) -> Result<(), Problem> {
     let components = body.at("components");
     let first = change.path.segments().first().map_or("", String::as_str);
@@ -254,7 +255,7 @@ fn change_template(body: &mut Node, change: Override, problems: &mut Problems) -
     Ok(())
 }
 
-/// Adds what is in a cluster to the document, in the cluster's region and on its own hosts.
+/// Adds the parts of a cluster to the document, in the cluster's region and on its own hosts.
 fn put_cluster(document: &mut Node, cluster: &Entry, body: &Node) {
     let region = cluster.value.entry("region").map(|r| r.value.clone());
     let hosts: Vec<String> = keys(body.at("hosts")).map(str::to_string).collect();
@@ -276,13 +277,13 @@ fn put_cluster(document: &mut Node, cluster: &Entry, body: &Node) {
     }
 }
 
-/// The keys of a map, if it is one.
+/// The keys of a map; empty if the node is not a map.
 fn keys(node: Option<&Node>) -> impl Iterator<Item = &str> + Clone {
     node.and_then(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str())
 }
 
-/// The opposite of stamping out, for a scenario that is written back: what belongs to a cluster becomes a template that
-/// this one cluster is made from, since a file cannot define names with `/`.
+/// The opposite of instantiation, for writing a scenario back: the parts of a cluster become a template that only this
+/// cluster uses, because a file cannot define names with `/`.
 pub(crate) fn fold_clusters(document: &mut Node) {
     let mut templates: Vec<Entry> = Vec::new();
     let Value::Map(top) = &mut document.value else { return };
@@ -314,14 +315,14 @@ pub(crate) fn fold_clusters(document: &mut Node) {
     top.push(Entry::new("clusters", Node::map(clusters)));
 }
 
-/// Whether what stands in a section has a setting that says where it is.
+/// Whether an entry of a section has a `region` setting.
 fn takes_region(section: &str, entries: &[Entry]) -> bool {
     let kind = entries.iter().find(|e| e.key == "kind").and_then(|e| e.value.as_text());
     let row = KINDS.iter().find(|row| section == "components" && Some(row.name) == kind);
     row.is_none_or(|row| row.has_setting("region"))
 }
 
-/// `hosts: NAME` of a component means its own cluster's first.
+/// `hosts: NAME` in a component refers to the cluster's own hosts first.
 fn place_on_own_hosts(component: &mut Node, own: &[String], cluster: &str) {
     let Value::Map(entries) = &mut component.value else { return };
     let Some(hosts) = entries.iter_mut().find(|e| e.key == "hosts") else { return };

@@ -1,4 +1,4 @@
-//! Knobs: every setting of a scenario with its path, value and meaning, for live change.
+//! Knobs: every setting of a scenario with its path, value and description, for live changes.
 
 use models::scenario::Scenario;
 use settings::book::{Body, Content};
@@ -9,19 +9,19 @@ use crate::load::Loaded;
 /// One setting.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Knob {
-    /// The document's own path.
+    /// Its path in the document.
     pub path: String,
-    /// The value in force, as the scenario would write it.
+    /// The current value, as written in a scenario.
     pub value: String,
-    /// True where it may change during a run.
+    /// Whether it may change during a run.
     pub live: bool,
-    /// What it is, in a sentence.
+    /// Its description, in one sentence.
     pub doc: String,
     /// Its range, in words.
     pub range: String,
 }
 
-/// Every setting that is one value, in file order.
+/// All single-value settings, in file order.
 pub fn all(loaded: &Loaded) -> Vec<Knob> {
     let mut book = Book::new();
     let shape = Scenario::describe(&mut book);

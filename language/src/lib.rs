@@ -1,8 +1,8 @@
 //! From scenario text to a checked network.
 //!
-//! A text becomes a [`document`]; variants, overrides, clusters and policies are worked into it; the settings are read from
-//! that and checked as a whole ([`load()`]). What a whole file must also satisfy and only a run can tell, such as that an
-//! objective names a metric that exists, is checked by the lab above. Only this crate knows YAML.
+//! A text becomes a [`document`]; variants, overrides, clusters and policies are resolved in it; the settings are read
+//! from the result and checked as a whole ([`load()`]). Requirements that only a run can check, such as an objective
+//! naming an existing metric, are checked in the lab crate. Only this crate knows YAML.
 
 pub mod axes;
 pub mod builtin;

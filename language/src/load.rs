@@ -1,7 +1,7 @@
-//! Loading: from the text of a scenario to one that can be run.
+//! Loading: converts the text of a scenario into one that can be run.
 //!
-//! Text → document → (variant, overrides, clusters, policies worked in) → settings → checked as a whole by building it
-//! once. All problems come together, in file order.
+//! Text → document → (variant, overrides, clusters, policies resolved) → settings → checked as a whole by building the
+//! network once. All problems are reported together, in file order.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -24,54 +24,54 @@ use crate::expand::{expand, fold_clusters, variant_names};
 use crate::repair::{self, Repair};
 use crate::{axes, places, reading, table, unused};
 
-/// Windows of a run.
+/// Maximum number of windows of a run.
 const WINDOWS_MAX: u64 = 10_000_000;
 
-/// Values of the time series of a run: windows × columns.
+/// Maximum number of values in the time series of a run: windows × columns.
 pub const SERIES_VALUES_MAX: u64 = 50_000_000;
 
-/// A text that may be a scenario, and where it comes from.
+/// A text that may be a scenario, with its origin.
 #[derive(Clone, Debug)]
 pub struct Text {
-    /// The path as it was given, by which problems name it, or `@name`, or `<stdin>`.
+    /// The path as given, used in messages, or `@name`, or `<stdin>`.
     pub name: String,
-    /// What it says.
+    /// The contents.
     pub bytes: Vec<u8>,
-    /// The folder in which the files that it names are found; `None` where it may name none.
+    /// The folder of the files that it names; `None` if it may name none.
     pub folder: Option<PathBuf>,
 }
 
 impl Text {
-    /// The name without folders, which is all that a result says of it: the same file gives the same bytes wherever it
-    /// lies.
+    /// The name without folders, the only form used in results: the same file gives the same bytes wherever it is
+    /// stored.
     pub fn file_name(&self) -> String {
         let name = std::path::Path::new(&self.name).file_name();
         name.map_or_else(|| self.name.clone(), |name| name.to_string_lossy().into_owned())
     }
 }
 
-/// What is asked for beside the text.
+/// Options in addition to the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// A variant of the file.
     pub variant: Option<String>,
     /// `path=value`, in order.
     pub overrides: Vec<String>,
-    /// Instead of the file's `run.duration`.
+    /// Replaces the file's `run.duration`.
     pub duration: Option<String>,
-    /// Instead of the file's seed.
+    /// Replaces the file's seed.
     pub seed: Option<u64>,
-    /// The memory that it may ask for, bytes, if not [`MEMORY_MAX`].
+    /// The memory limit in bytes, if not [`MEMORY_MAX`].
     pub memory: Option<u64>,
 }
 
 impl Options {
-    /// The memory that may be asked for, bytes.
+    /// The memory limit, bytes.
     pub fn memory_allowed(&self) -> u64 {
         self.memory.unwrap_or(MEMORY_MAX)
     }
 
-    /// Everything that replaces a value of the file, as `path=value`.
+    /// All options that replace a value of the file, as `path=value`.
     pub fn all_overrides(&self) -> Vec<String> {
         let duration = self.duration.iter().map(|d| format!("run.duration={d}"));
         self.overrides.iter().cloned().chain(duration).collect()
@@ -83,52 +83,52 @@ impl Options {
 pub struct Loaded {
     /// The settings.
     pub scenario: Arc<Scenario>,
-    /// The settings as each `set` fault leaves them.
+    /// The settings after each `set` fault.
     pub changed: Arc<Changed>,
-    /// The document that was read, before anything was worked in.
+    /// The document as read, before resolving variants, overrides, clusters and policies.
     pub document: Arc<Node>,
-    /// The same with everything worked in: what the settings were read from.
+    /// The document with all of these resolved, from which the settings were read.
     pub plain: Arc<Node>,
     /// File name or `@name`.
     pub source: String,
-    /// What was asked for.
+    /// The options.
     pub options: Options,
-    /// The overrides of the command line, as they were read.
+    /// The overrides of the command line, parsed.
     pub overrides: Vec<Override>,
-    /// The folder in which the files that it names are found.
+    /// The folder of the files that it names.
     pub folder: Option<PathBuf>,
-    /// What is odd about it.
+    /// Warnings about it.
     pub warnings: Vec<Problem>,
-    /// The texts, to show problems with.
+    /// The sources, for showing problems.
     pub sources: Sources,
     /// The names of the file's variants.
     pub variants: Vec<String>,
-    /// Digest of what is simulated.
+    /// Digest of the simulated scenario.
     pub hash: String,
-    /// The memory that its network asks for, about, bytes.
+    /// Approximate memory needed by its network, bytes.
     pub memory: u64,
 }
 
-/// A scenario that cannot be run, and why.
+/// A scenario that cannot be run, with the reasons.
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// All problems, in file order.
     pub problems: Vec<Problem>,
-    /// The texts that they point into.
+    /// The sources that they point into.
     pub sources: Sources,
-    /// The scenario with everything replaced that is wrong, for what can only be checked of one that can be run, and the
-    /// places that are not what was written.
+    /// The scenario with all invalid parts replaced, for checks that need a runnable scenario, and the places at which
+    /// it differs from the written one.
     pub mended: Option<Box<(Loaded, Vec<settings::Path>)>>,
 }
 
 impl Refused {
-    /// Of a scenario of which nothing more can be said.
+    /// For a scenario without a repaired version.
     pub fn new(problems: Vec<Problem>, sources: Sources) -> Refused {
         Refused { problems, sources, mended: None }
     }
 }
 
-/// The files of a folder. What was read once is kept, and takes from the memory that is allowed.
+/// The files of a folder. Columns are cached and count towards the memory limit.
 struct Folder {
     path: PathBuf,
     allowed: u64,
@@ -136,7 +136,7 @@ struct Folder {
     read: RefCell<Columns>,
 }
 
-/// The same for one reading of a scenario: what is made of the files takes memory, too.
+/// Access to a folder during one reading of a scenario; data built from the files counts towards the memory limit too.
 struct View {
     folder: Rc<Folder>,
     bytes_left: Cell<u64>,
@@ -145,7 +145,7 @@ struct View {
 /// Columns of tables, by file and name.
 type Columns = BTreeMap<(String, String), Result<Rc<Vec<String>>, String>>;
 
-/// What a cell of a table takes, bytes.
+/// Memory needed by a cell of a table, bytes.
 const CELL: u64 = 64;
 
 impl Folder {
@@ -166,7 +166,7 @@ impl Folder {
             return Err(format!("`{file}` has more than {} bytes", reading::TABLE_BYTES_MAX));
         }
         let found = table::column(table.take(reading::TABLE_BYTES_MAX), file, column, self.rows_left.get());
-        // What is wrong with a file elsewhere is not said in its own words.
+        // For a file outside the folder, the original message is not shown.
         let cells =
             found.map_err(|why| if self.quotes(file) { why } else { format!("`{file}` has no column `{column}`") })?;
         self.rows_left.set(self.rows_left.get() - cells.len() as u64);
@@ -193,12 +193,12 @@ impl Files for View {
     }
 }
 
-/// A digest of a scenario: as it is written, and what was read from the tables that it names.
+/// A digest of a scenario: of its written form, and of the values read from the tables that it names.
 pub fn digest(written: &str, scenario: &Scenario) -> u64 {
     scenario.recorded().into_iter().fold(hash(0, written), |so_far, of_table| mix(so_far ^ of_table))
 }
 
-/// The way to the files that a scenario in a folder may name, for so much memory.
+/// Access to the files that a scenario in a folder may name, with a memory limit.
 fn files(folder: Option<&PathBuf>, allowed: u64) -> Option<Rc<Folder>> {
     let path = folder.cloned()?;
     Some(Rc::new(Folder { path, allowed, rows_left: Cell::new(allowed / CELL), read: RefCell::default() }))
@@ -210,14 +210,14 @@ fn reader(files: Option<&Rc<Folder>>) -> Reader {
     })
 }
 
-/// The names of the variants of a text, as far as it can be read.
+/// The names of the variants in a text, as far as it can be read.
 pub fn variants_of(text: &Text) -> Vec<String> {
     let document = read_document_leniently(&mut Sources::new(), &text.name, &text.bytes);
     document.map_or_else(|_| Vec::new(), |(document, _)| variant_names(&document))
 }
 
-/// Reads and checks a scenario: everything but the names of metrics, since which metrics there are is known only from a
-/// network that has been built to be run.
+/// Reads and checks a scenario: everything except the names of metrics, because the available metrics are known only
+/// from a network built for a run.
 ///
 /// # Errors
 /// All problems, in file order.
@@ -296,7 +296,7 @@ fn load_tree(
         if let Some(seed) = options.seed {
             scenario.seed = seed;
         }
-        // What depends on other settings is filled in as the other defaults are.
+        // Values that depend on other settings are filled in like other defaults.
         scenario.run.window = Some(settings::Duration(scenario.window()));
         let changed = changed_by(&scenario, &plain, &[], new_reader, &mut found);
         let memory = built(&scenario, &changed, options, &mut found);
@@ -319,8 +319,9 @@ fn load_tree(
     Err(Refused { problems, sources, mended })
 }
 
-/// What else is wrong with a scenario of which some parts cannot be read: these are replaced, and the rest is checked. Only
-/// what cannot be a consequence of replacing them is kept. The mended scenario comes with it where it could be run.
+/// Finds further problems in a scenario with unreadable parts: these are replaced, and the rest is checked. Only
+/// problems that cannot be consequences of the replacement are kept. The repaired scenario is returned too if it can be
+/// run.
 fn semantic_problems(
     plain: &Node,
     document: &Node,
@@ -331,7 +332,7 @@ fn semantic_problems(
     let mut kept = Problems::new();
     let mut repair = Repair::new(plain);
     repair::add_stand_in(&mut repair.tree);
-    // What could be read has been checked as it is.
+    // A readable scenario has already been checked unchanged.
     let is_checked = !unread.has_errors();
     let Some(mut scenario) = repair.read(unread, &mut reader()) else { return (kept, None) };
     let first = repair.clone();
@@ -345,7 +346,7 @@ fn semantic_problems(
         check_run(&scenario, &mut semantic);
         if round == 0 && !is_checked {
             for mut problem in semantic.iter().cloned() {
-                // What is there in the file may have been left out here.
+                // A part that exists in the file may have been removed by the repair.
                 problem.help = problem.help.filter(|help| !help.ends_with(" at all"));
                 let about_a_name = places::is_about_a_name(&problem)
                     && !problem.message.contains(STAND_IN)
@@ -367,7 +368,7 @@ fn semantic_problems(
     (kept, None)
 }
 
-/// A scenario in which everything that is wrong has been replaced.
+/// A scenario with all invalid parts replaced.
 struct Mended {
     scenario: Scenario,
     changed: Changed,
@@ -376,16 +377,16 @@ struct Mended {
     memory: u64,
 }
 
-/// Builds a scenario once, which checks it as a whole; how much memory it asks for.
+/// Builds the network once, which checks the scenario as a whole. Returns the memory it needs.
 fn built(scenario: &Scenario, changed: &Changed, options: &Options, problems: &mut Problems) -> u64 {
     let begins = (scenario.seed, scenario.warmup());
     network::build(scenario, changed, begins, options.memory_allowed(), problems).map_or(0, |built| built.memory)
 }
 
-/// Rounds of checking and mending.
+/// Maximum rounds of checking and repairing.
 const ROUNDS_MAX: usize = 8;
 
-/// A file for a newer program is refused as a whole: its other keys cannot be judged.
+/// Rejects a file for a newer version as a whole, because its other keys cannot be checked.
 fn newer_version(document: &Node) -> Option<Problem> {
     let version = document.entry("version")?;
     let number: u64 = version.value.as_text()?.parse().ok()?;
@@ -397,7 +398,7 @@ fn newer_version(document: &Node) -> Option<Problem> {
     })
 }
 
-/// What is varied is checked by itself; whether the scenario can be run with each value, by whoever runs the sweep.
+/// Checks the axes of the sweep by themselves; whether the scenario can be run with each value is checked by the sweep.
 fn check_sweep(scenario: &Scenario, document: &Node, problems: &mut Problems) {
     if let Some(sweep) = &scenario.sweep {
         axes::axes(sweep, document, problems);
@@ -456,7 +457,7 @@ fn check_run(scenario: &Scenario, problems: &mut Problems) {
 }
 
 impl Loaded {
-    /// A network of it under a seed, ready to run.
+    /// Builds a network under a seed, ready to run.
     pub fn build(&self, seed: u64, warmup: Span) -> Network {
         let mut problems = Problems::new();
         let allowed = self.options.memory_allowed();
@@ -464,13 +465,13 @@ impl Loaded {
             .expect("what was loaded has been built once without problems")
     }
 
-    /// A reader that finds the files that the scenario names.
+    /// A reader with access to the files that the scenario names.
     pub fn reader(&self) -> Reader {
         reader(files(self.folder.as_ref(), self.options.memory_allowed()).as_ref())
     }
 
-    /// The same scenario read again with more overrides that are already trees, as the points of a sweep are, and perhaps
-    /// under another variant. A problem with one of them is shown where it was written.
+    /// Reads the scenario again with additional overrides that are already trees, such as the points of a sweep, and
+    /// optionally under another variant. Problems with them are shown where they were written.
     ///
     /// # Errors
     /// All problems, in file order.
@@ -480,13 +481,13 @@ impl Loaded {
         options.overrides.extend(more.iter().map(|o| format!("{}={}", o.path, in_words(&o.value))));
         let overrides: Vec<Override> = self.overrides.iter().chain(more).cloned().collect();
         let text = Text { name: self.source.clone(), bytes: Vec::new(), folder: self.folder.clone() };
-        // The variant was found when the file was loaded, or is one of its own names: it needs no place.
+        // The variant was found when the file was loaded, or is one of its own names, so it needs no span.
         let asked = options.variant.as_ref().map(|_| settings::Span::NOWHERE);
         let (document, sources) = ((*self.document).clone(), self.sources.clone());
         load_tree(document, sources, &overrides, asked, Problems::new(), &text, &options)
     }
 
-    /// The file as it was read; `None` for a scenario that was made some other way.
+    /// The file as read; `None` for a scenario from another origin.
     pub fn text(&self) -> Option<String> {
         self.sources.get(settings::SourceId(0)).map(|source| source.text.clone())
     }

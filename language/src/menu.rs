@@ -1,4 +1,4 @@
-//! The faults that a run can be made to suffer by hand: every kind of the fault table at everything that it can strike.
+//! The faults that can be injected into a run by hand: every kind of the fault table, for every possible target.
 
 use models::directory::Directory;
 use models::faults::FaultKind;
@@ -8,20 +8,20 @@ use sim_core::Time;
 
 use crate::by_hand;
 
-/// A fault that can be let strike.
+/// A fault that can be injected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FaultChoice {
     /// Its key in the scenario language.
     pub name: String,
-    /// What it does, in a sentence.
+    /// Its effect, in one sentence.
     pub doc: String,
-    /// What it strikes: a component, a workload, a link (`CALLER.LINK`), a group of hosts, a region; of two the first.
+    /// The target: a component, a workload, a link (`CALLER.LINK`), a group of hosts, a region; the first one of two.
     pub target: String,
     /// Its text, as [`by_hand::fault`] reads it.
     pub text: String,
 }
 
-/// The key of each kind of fault, and what it does.
+/// The key of each kind of fault, and its effect.
 fn kinds() -> Vec<(&'static str, &'static str)> {
     let mut book = Book::new();
     let Shape::Named(name) = FaultKind::describe(&mut book) else { return Vec::new() };
@@ -34,8 +34,8 @@ fn kinds() -> Vec<(&'static str, &'static str)> {
     }
 }
 
-/// Every fault that can strike now, in the order of the fault table, each with a text to start from. `number` is how many
-/// faults the run has had.
+/// Every fault that can be injected now, in the order of the fault table, each with an initial text. `number` is the
+/// number of faults the run has had.
 pub fn faults(directory: &Directory, number: u32, now: Time) -> Vec<FaultChoice> {
     let mut targets: Vec<String> = directory.workloads.iter().map(|workload| workload.name.clone()).collect();
     targets.extend(directory.components.iter().map(|component| component.name.clone()));
@@ -48,7 +48,7 @@ pub fn faults(directory: &Directory, number: u32, now: Time) -> Vec<FaultChoice>
         let kind = kinds().into_iter().find(|(word, _)| example.contains(&format!("{word}:")));
         let (name, doc) = kind.unwrap_or_default();
         let mut offer = |target: &str, text: String| {
-            // Whatever a fault cannot strike, its own reader knows.
+            // The fault's own reader rejects unsuitable targets.
             if by_hand::fault(&text, directory, number, now).is_ok() {
                 let (name, doc, target) = (name.to_string(), doc.to_string(), target.to_string());
                 choices.push(FaultChoice { name, doc, target, text });
@@ -63,7 +63,7 @@ pub fn faults(directory: &Directory, number: u32, now: Time) -> Vec<FaultChoice>
     choices
 }
 
-/// Caller and target of every link.
+/// The caller and target of every link.
 fn pairs(directory: &Directory) -> Vec<(&str, &str)> {
     let of_workloads = directory.workloads.iter().map(|workload| (&workload.name, &workload.link));
     let of_components = directory.components.iter().flat_map(|from| from.links.iter().map(|link| (&from.name, link)));

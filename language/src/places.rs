@@ -1,7 +1,7 @@
-//! Where problems are: every one gets a place, and they come in the order of the file.
+//! Assigns places to problems and sorts them in file order.
 //!
-//! A check that looks at settings, not at text, knows the path of what it found. Here the path is followed through the
-//! tree to the key that introduces it.
+//! A check that works on settings rather than text only knows the path of its finding. This module follows the path
+//! through the tree to the key that introduces it.
 
 use settings::problem::did_you_mean;
 use settings::{Name, Node, Path, Problem, Problems, Span, Value};
@@ -9,8 +9,8 @@ use settings::{Name, Node, Path, Problem, Problems, Span, Value};
 use crate::document::Sources;
 use crate::expand::{WORKED_IN, entries_at};
 
-/// Places and sorts problems: those that only know their path point at the key that introduces it, those that point at
-/// something around it move to it, and what several readers of one place found alike is said once.
+/// Places and sorts problems: those with only a path point at the key that introduces it, those that point at an
+/// enclosing value move to the key, and duplicates from several readers of one place are removed.
 pub fn in_file_order(problems: Problems, plain: &Node, document: &Node, sources: &Sources) -> Vec<Problem> {
     let mut placed = Problems::new();
     for mut problem in problems {
@@ -38,7 +38,7 @@ pub fn in_file_order(problems: Problems, plain: &Node, document: &Node, sources:
     unique
 }
 
-/// The keys along a path as far as the tree has it, and whether it is the whole path that ends there.
+/// The keys along a path as far as it exists in the tree, each with whether it is the last segment of the path.
 fn way_to(tree: &Node, path: &Path) -> Vec<(Span, bool)> {
     let mut way = Vec::new();
     let mut node = tree;
@@ -66,7 +66,7 @@ fn way_to(tree: &Node, path: &Path) -> Vec<(Span, bool)> {
     way
 }
 
-/// The first thing that the scenario says.
+/// The first key of the scenario.
 fn beginning(sources: &Sources) -> Span {
     let id = settings::SourceId(0);
     let text = sources.get(id).map_or("", |source| source.text.as_str());
@@ -83,7 +83,8 @@ fn beginning(sources: &Sources) -> Span {
     Span::new(id, 0, 0)
 }
 
-/// Refuses names that users may not give: a `/` belongs to clusters alone, and sets that no setting reads need names too.
+/// Rejects names that users may not give: `/` is reserved for clusters, and names in sections that no setting reads are
+/// checked here.
 pub(crate) fn check_names(document: &Node, problems: &mut Problems) {
     for section in ["policies", "templates", "clusters", "variants"] {
         each_name(document, section, problems, false);
@@ -128,7 +129,7 @@ fn each_name(document: &Node, section: &str, problems: &mut Problems, is_read: b
     }
 }
 
-/// `is_read`: a setting reads the map later and refuses what is no name at all.
+/// `is_read` means that a setting reads the map later and rejects invalid names itself.
 fn refuse_name(entry: &settings::Entry, at: &str, problems: &mut Problems, is_read: bool) {
     let mut path = Path::parse(at).unwrap_or_default();
     path.push(&entry.key);
@@ -141,8 +142,8 @@ fn refuse_name(entry: &settings::Entry, at: &str, problems: &mut Problems, is_re
     }
 }
 
-/// Names what was probably meant where the settings alone cannot know it: the keys that are gone before they are read, and
-/// names in the paths of overrides, for which a new part was begun.
+/// Adds suggestions that the settings alone cannot know: keys that are resolved before reading, and misspelt names in
+/// the paths of overrides, for which a new part was created.
 pub(crate) fn name_the_nearest(found: Problems, document: &Node) -> Problems {
     let mut named = Problems::new();
     for mut problem in found {
@@ -164,24 +165,24 @@ pub(crate) fn name_the_nearest(found: Problems, document: &Node) -> Problems {
     named
 }
 
-/// A list of the sections of a scenario, with those in it that are gone before it is read.
+/// Extends a list of the sections of a scenario with those that are resolved before reading.
 fn with_worked_in(help: Option<&str>) -> Option<String> {
     let (most, last) = help?.strip_prefix("known here: ")?.rsplit_once(" and ")?;
     let gone: Vec<String> = WORKED_IN.iter().map(|section| format!("`{section}`")).collect();
     Some(format!("known here: {most}, {} and {last}", gone.join(", ")))
 }
 
-/// Whether a help lists the settings of a link.
+/// Whether a help text lists the settings of a link.
 fn lists_link_settings(help: &str) -> bool {
     help.starts_with("known here: `to`, `timeout`")
 }
 
-/// Whether a problem says that a name leads nowhere: the sort that can be found in a part of a scenario.
+/// Whether a problem is about an unresolved name, which can also be found in a part of a scenario.
 pub(crate) fn is_about_a_name(problem: &Problem) -> bool {
     problem.message.contains(" is called `") || matches!(problem.code, "op_without_handler" | "call_cycle")
 }
 
-/// Whether a name that is missing is one that was left out, so that it is not really missing.
+/// Whether a missing name was removed by a repair, so that it is not really missing.
 pub(crate) fn was_left_out(problem: &Problem, document: &Node, left: &Node) -> bool {
     let names: Vec<&str> = problem.message.split('`').skip(1).step_by(2).collect();
     names.iter().any(|name| has_key(document, name) && !has_key(left, name))

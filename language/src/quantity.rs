@@ -1,21 +1,21 @@
-//! Quantities whose type only the place in the scenario knows: steps between two written values.
+//! Quantities whose type is determined by their place in the scenario: steps between two written values.
 //!
 //! A sweep from `200/s` to `2000/s`, or a search between `1ms` and `1s`, needs numbers to step through and texts to put
-//! into the scenario. The unit says what it is; what the scenario takes there is checked when the text is read.
+//! into the scenario. The unit determines the kind; the text is checked against the setting when it is read.
 
 use settings::values::Scalar;
 use settings::{Bandwidth, Count, Duration, Fraction, Money, Rate, Size};
 
-/// What a number stands for.
+/// The kind of a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Whole numbers.
+    /// Integers.
     Count,
     /// Numbers without a unit.
     Number,
-    /// Per cent.
+    /// Percentages.
     Percent,
-    /// Times.
+    /// Durations.
     Duration,
     /// Per second.
     Rate,
@@ -27,20 +27,20 @@ pub enum Kind {
     Money,
 }
 
-/// A number and what it stands for.
+/// A number with its kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantity {
-    /// What it is.
+    /// The kind.
     pub kind: Kind,
     /// In the base unit: seconds, per second, bytes, bits per second, per hour, a fraction.
     pub value: f64,
 }
 
-/// Decimal digits that made values are rounded to: enough for every purpose, and readable.
+/// Decimal digits to which computed values are rounded: sufficiently precise, and readable.
 const DIGITS: i32 = 6;
 
 impl Quantity {
-    /// Reads a value as it is written in scenarios; `None` if it is no quantity.
+    /// Parses a value as written in scenarios; `None` if it is not a quantity.
     pub fn parse(text: &str) -> Option<Quantity> {
         let text = text.trim();
         let of = |kind, value| Some(Quantity { kind, value });
@@ -68,7 +68,7 @@ impl Quantity {
         Size::parse(text).ok().and_then(|size| of(Kind::Size, size.0 as f64))
     }
 
-    /// Both as quantities of one kind; counts and numbers go together as numbers.
+    /// Parses two quantities of one kind; a count and a number together are treated as numbers.
     pub fn parse_both(from: &str, to: &str) -> Option<(Quantity, Quantity)> {
         let (mut from, mut to) = (Quantity::parse(from)?, Quantity::parse(to)?);
         if from.kind != to.kind {
@@ -81,7 +81,7 @@ impl Quantity {
         Some((from, to))
     }
 
-    /// As it is written in scenarios; made values are rounded to six digits, counts to whole numbers.
+    /// The text as written in scenarios; computed values are rounded to six digits, counts to integers.
     pub fn text(&self) -> String {
         let value = rounded(self.value);
         match self.kind {
@@ -89,7 +89,7 @@ impl Quantity {
             Kind::Number => format!("{value}"),
             Kind::Percent => format!("{}%", rounded(self.value * 100.0)),
             Kind::Duration => Duration((value * 1e9).round().max(0.0) as u64).format(),
-            // Made rates are compared with each other, which takes one unit.
+            // Computed rates are compared with each other, so they share one unit.
             Kind::Rate => format!("{value}/s"),
             Kind::Size => Size(value.round().max(0.0) as u64).format(),
             Kind::Bandwidth => Bandwidth(value.round().max(0.0) as u64).format(),
@@ -103,7 +103,7 @@ impl Quantity {
     }
 }
 
-/// So many values from one to the other, both included, at equal distances or equal ratios.
+/// `count` values from one to the other, including both, at equal distances or equal ratios.
 pub fn steps(from: Quantity, to: Quantity, count: u32, log: bool) -> Vec<Quantity> {
     let last = f64::from(count.max(2) - 1);
     let at = |step: u32| {
@@ -119,7 +119,7 @@ pub fn steps(from: Quantity, to: Quantity, count: u32, log: bool) -> Vec<Quantit
     (0..count).map(at).collect()
 }
 
-/// To [`DIGITS`] significant decimal digits.
+/// Rounds to [`DIGITS`] significant decimal digits.
 fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;

@@ -1,18 +1,18 @@
-//! Reading files that a user names: only regular ones, and only so much of them.
+//! Reads files named by a user: only regular ones, and only up to a size limit.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-/// The largest table that is read, in bytes.
+/// Maximum size of a table, in bytes.
 pub const TABLE_BYTES_MAX: u64 = 1 << 30;
 
-/// A file that has an end: no device, pipe or folder, which could be read for ever or never.
+/// Opens a regular file; not a device, pipe or folder, whose reading might never end.
 ///
 /// # Errors
-/// In words, without the name of the file.
+/// A message without the name of the file.
 pub fn open(path: &Path) -> Result<File, String> {
-    // Opening a pipe would wait for its writer.
+    // Checked before opening, because opening a pipe would wait for its writer.
     let about = fs::metadata(path).map_err(|e| e.to_string())?;
     if about.is_dir() {
         return Err("it is a folder".to_string());
@@ -23,13 +23,13 @@ pub fn open(path: &Path) -> Result<File, String> {
     File::open(path).map_err(|e| e.to_string())
 }
 
-/// All bytes of a regular file of at most `most` bytes.
+/// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// In words, without the name of the file.
+/// A message without the name of the file.
 pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    // One byte more tells that there is more, also of a file that grows meanwhile.
+    // One extra byte detects larger files, including files that grow while being read.
     open(path)?.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     if bytes.len() as u64 > most {
         return Err(format!("larger than {most} bytes"));
@@ -37,7 +37,7 @@ pub fn regular(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Whether a file lies in a folder, whatever links lead to it.
+/// Whether a file is inside a folder, after resolving links.
 pub fn is_inside(folder: &Path, file: &Path) -> bool {
     match (fs::canonicalize(folder), fs::canonicalize(file)) {
         (Ok(folder), Ok(file)) => file.starts_with(folder),

@@ -1,8 +1,8 @@
-//! The language as data: everything that a scenario file may contain, in one book.
+//! The language as data: all contents of a scenario file, in one book.
 //!
-//! The settings describe themselves; what is worked into a document before they are read (variants, named policies,
-//! templates and clusters) is added here. From the book come the JSON Schema, the reference pages and `kinds NAME`, and
-//! it is what overrides are written out by.
+//! The settings describe themselves; this module adds the keys that are resolved before reading (variants, named
+//! policies, templates and clusters). The JSON Schema, the reference pages and `kinds NAME` are generated from the
+//! book, and overrides are expanded with it.
 
 mod figures;
 
@@ -14,10 +14,10 @@ use settings::book::{Body, Content, FieldShape, FieldsShape, VariantShape};
 use settings::reference::{self, Elsewhere, Extent, Pages, Style};
 use settings::{Book, Name, Scalar, Setting, Shape};
 
-/// The file under which the schema is kept in the repository.
+/// The file that holds the schema in the repository.
 pub const SCHEMA_FILE: &str = "schema/scenario.schema.json";
 
-/// The type that describes links.
+/// The type of links.
 const LINK: &str = "LinkSettings";
 
 /// The book of the language, and the shape of a whole document.
@@ -49,7 +49,7 @@ fn map_of(shape: Shape) -> Shape {
     Shape::Map(<Name as Scalar>::SHAPE, Box::new(shape))
 }
 
-/// What is gone before the settings are read: it is described here, since no setting can.
+/// Describes the keys that are resolved before the settings are read, which no setting can describe.
 fn add_worked_in(book: &mut Book, scenario: &Shape) {
     let name = || Shape::Scalar(<Name as Scalar>::SHAPE);
     let changes = Shape::Map(<String as Scalar>::SHAPE, Box::new(Shape::Anything));
@@ -111,7 +111,7 @@ fn add_worked_in(book: &mut Book, scenario: &Shape) {
     }
 }
 
-/// The JSON Schema (draft-07) of a scenario file, with a line end behind it.
+/// The JSON Schema (draft-07) of a scenario file, with a final line break.
 pub fn schema() -> String {
     let (book, shape) = book();
     let schema = settings::schema::json_schema(book, shape, "A brownout scenario");
@@ -120,7 +120,7 @@ pub fn schema() -> String {
     text
 }
 
-/// What a topic of the reference is about.
+/// The subject of a topic of the reference.
 #[derive(Clone, Debug)]
 enum About {
     /// A word of a choice.
@@ -134,11 +134,11 @@ enum About {
 /// One topic of the reference: a kind of component, a policy, a fault, a step, …
 #[derive(Clone, Debug)]
 pub struct Topic {
-    /// The word that a scenario uses for it.
+    /// The word used in scenarios.
     pub name: &'static str,
-    /// Which sort of thing it is, in the plural: `faults`.
+    /// The category, in the plural: `faults`.
     pub group: &'static str,
-    /// What it is, in a sentence.
+    /// Its description, in one sentence.
     pub doc: String,
     about: About,
 }
@@ -188,7 +188,7 @@ fn definition<'b>(book: &'b Book, kind: &str) -> Option<&'b settings::book::Defi
     book.definitions().find(|definition| definition.name.rsplit("::").next() == Some(kind))
 }
 
-/// The definitions that have a page of their own: those that a topic is about.
+/// The definitions with a page of their own: those that are the subject of a topic.
 fn with_pages() -> &'static Pages {
     static PAGES: OnceLock<Pages> = OnceLock::new();
     PAGES.get_or_init(|| {
@@ -200,7 +200,7 @@ fn with_pages() -> &'static Pages {
                 About::Setting(field) => field.shape.clone(),
                 About::Definition(name) => Shape::Named(name.clone()),
             };
-            // Settings of which there are presets are a choice between the two.
+            // Settings with presets are a choice between the two.
             let shapes = if let Shape::AnyOf(shapes) = shape { shapes } else { vec![shape] };
             for shape in shapes {
                 if let Shape::Named(name) = shape {
@@ -219,7 +219,7 @@ impl Topic {
         format!("{}-{}.md", self.group.replace(' ', "-"), self.name)
     }
 
-    /// Whether the language has it and this version does not.
+    /// Whether the language has it but this version does not support it.
     pub fn is_not_yet(&self) -> bool {
         match &self.about {
             About::Word(variant) => variant.content == Content::Value(Shape::NotYet),
@@ -234,11 +234,11 @@ impl Topic {
         row.map(|row| row.example)
     }
 
-    /// Its reference page: what it is, every setting with unit, range and default, its figures, and an example where there
-    /// is one.
+    /// Its reference page: description, every setting with unit, range and default, figures, and an example if there is
+    /// one.
     pub fn page(&self, style: Style) -> String {
         let (book, _) = book();
-        // Its own definitions are what the page is about.
+        // Its own definitions are explained on the page itself.
         let file = self.file();
         let others = with_pages().iter().filter(|(_, page)| page.file != file);
         let pages = &others.map(|(name, page)| (name.clone(), page.clone())).collect();
@@ -271,7 +271,7 @@ impl Topic {
     }
 }
 
-/// Puts the example before the first table: most readers look for nothing else.
+/// Inserts the example before the first table, because most readers look for it first.
 fn with_example(page: &str, example: &str, style: Style) -> String {
     let shown = match style {
         Style::Markdown => format!("```yaml\n{example}\n```\n\n"),
@@ -280,14 +280,14 @@ fn with_example(page: &str, example: &str, style: Style) -> String {
             format!("Example:\n\n{}\n\n", lines.join("\n"))
         }
     };
-    // Heading (and its line), then what it is: the example follows.
+    // The example follows the heading (with its underline) and the description.
     match page.match_indices("\n\n").nth(1) {
         Some((place, _)) => format!("{}{shown}{}", &page[..place + 2], &page[place + 2..]),
         None => format!("{page}\n{shown}"),
     }
 }
 
-/// The reference as files: name (without folders) and Markdown, one for each group of topics, and an index.
+/// The reference as files: name (without folders) and Markdown, one per topic, and an index.
 pub fn pages() -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = Vec::new();
     let mut index = String::from(

@@ -1,7 +1,7 @@
-//! What cannot be read is replaced by something that can, so that the rest of a scenario is checked in the same pass.
+//! Replaces unreadable parts of a scenario, so that the rest is checked in the same pass.
 //!
-//! A part that is there but wrong stays there under its name: a stand-in takes its place, and nobody who refers to it is told
-//! that it does not exist. What has no stand-in is left out.
+//! A part that is present but invalid keeps its name: a stand-in replaces it, so that references to it are not reported
+//! as missing. Parts without a stand-in are removed.
 
 use models::components::{ANSWERS_ANYTHING, KIND_THAT_ANSWERS_ANYTHING};
 use models::directory::STAND_IN;
@@ -9,25 +9,25 @@ use models::scenario::Scenario;
 use settings::problem::nearest;
 use settings::{Entry, Node, Path, Problem, Problems, Reader, Setting, SourceId, Span, Value};
 
-/// A tree that is mended where problems are.
+/// A tree repaired at the places of problems.
 #[derive(Clone, Debug)]
 pub(crate) struct Repair {
     /// The tree.
     pub(crate) tree: Node,
-    /// The places at which it is not what was written.
+    /// The places at which it differs from the written scenario.
     pub(crate) touched: Vec<Path>,
 }
 
-/// Rounds of reading and mending: each finds what the one before had hidden.
+/// Maximum rounds of reading and repairing: each one finds problems that the previous one had hidden.
 const ROUNDS_MAX: usize = 24;
 
 impl Repair {
-    /// Nothing is mended yet.
+    /// An unchanged tree.
     pub(crate) fn new(plain: &Node) -> Repair {
         Repair { tree: plain.clone(), touched: Vec::new() }
     }
 
-    /// Mends what cannot be read until all of it can, or nothing more can be done.
+    /// Repairs unreadable parts until the scenario can be read or nothing more can be done.
     pub(crate) fn read(&mut self, mut problems: Problems, reader: &mut Reader) -> Option<Scenario> {
         for _ in 0..ROUNDS_MAX {
             if problems.has_errors() && !self.mend(&problems) {
@@ -42,12 +42,12 @@ impl Repair {
         None
     }
 
-    /// Mends the places of errors; false where nothing could be mended.
+    /// Repairs the places of errors; false if nothing could be repaired.
     pub(crate) fn mend(&mut self, problems: &Problems) -> bool {
         let errors = problems.iter().filter(|problem| problem.severity == settings::Severity::Error);
         let mut places: Vec<(Path, bool)> =
             errors.map(|problem| (place_of(problem), problem.code == "unknown_key")).collect();
-        // Later members of a list first, so that the numbers of earlier ones stay.
+        // Later members of a list first, so that the indices of earlier ones stay valid.
         places.sort_by_key(|(path, _)| {
             std::cmp::Reverse(path.segments().iter().map(|segment| format!("{segment:0>12}")).collect::<Vec<_>>())
         });
@@ -68,7 +68,7 @@ impl Repair {
     fn mend_at(&mut self, place: &Path) -> bool {
         let segments = place.segments();
         let there = (0..=segments.len()).rev().find(|length| self.at(&segments[..*length]).is_some()).unwrap_or(0);
-        // What is missing gets a stand-in too.
+        // Missing parts get a stand-in too.
         for length in (1..=segments.len().min(there + 1)).rev() {
             let path = &segments[..length];
             let now = self.at(path);
@@ -147,7 +147,7 @@ impl Repair {
         }
     }
 
-    /// Whether a part of a scenario, such as `components.api`, is not wholly what was written.
+    /// Whether a part of a scenario, such as `components.api`, differs from the written one.
     pub(crate) fn has_touched(&self, path: &Path) -> bool {
         let part = |path: &Path| path.segments().iter().take(2).cloned().collect::<Vec<_>>();
         let wanted = part(path);
@@ -157,7 +157,7 @@ impl Repair {
         })
     }
 
-    /// Whether an operation is asked for that was not meant, since what says which one was left out.
+    /// Whether a problem is caused by a repair that removed the name of an operation.
     pub(crate) fn explains(&self, problem: &Problem) -> bool {
         let says_which =
             |path: &Path| path.segments().iter().any(|part| matches!(part.as_str(), "op" | "requests" | "handlers"));
@@ -174,7 +174,7 @@ impl Repair {
         }
     }
 
-    /// Whether a problem that was found in what was mended is one of what was written.
+    /// Whether a problem found in the repaired scenario also exists in the written one.
     pub(crate) fn stands(&self, problem: &Problem) -> bool {
         let sections = |names: &[&str]| {
             self.touched.iter().any(|path| path.segments().first().is_some_and(|first| names.contains(&first.as_str())))
@@ -189,7 +189,7 @@ impl Repair {
     }
 }
 
-/// Where something is wrong; of what is missing, where it would be.
+/// The place of a problem; for a missing key, the place where it would be.
 fn place_of(problem: &Problem) -> Path {
     match (problem.code, problem.message.split('`').nth(1)) {
         ("missing_key", Some(key)) => problem.path.join(key),
@@ -197,7 +197,7 @@ fn place_of(problem: &Problem) -> Path {
     }
 }
 
-/// What takes the place of something that cannot be read or is missing; `None` for what can be left out.
+/// The replacement for an unreadable or missing part; `None` if it can be removed.
 fn stand_in(path: &[String], now: Option<&Node>) -> Option<Node> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let call = format!("{{to: {STAND_IN}}}");
@@ -240,7 +240,7 @@ fn stand_in(path: &[String], now: Option<&Node>) -> Option<Node> {
     Some(node)
 }
 
-/// The component that calls go to whose target cannot be read.
+/// Adds the component that receives calls whose target cannot be read.
 pub(crate) fn add_stand_in(tree: &mut Node) {
     let Ok(component) = settings::notation::parse(ANSWERS_ANYTHING, SourceId::NOWHERE) else { return };
     let Value::Map(sections) = &mut tree.value else { return };

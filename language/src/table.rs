@@ -1,11 +1,12 @@
-//! Tables that a scenario names: recorded requests and measured values, as CSV with a line of headers.
+//! Tables named by a scenario: recorded requests and measured values, as CSV with a header line.
 
 use std::io::Read;
 
-/// The cells of one column, without blanks around them, from the first row on; `file` is what messages call the table.
+/// The cells of one column, trimmed, in row order; `file` is the name of the table in messages.
 ///
 /// # Errors
-/// In words: what cannot be read, that there is no such column and which there are, or that there are more than `most` rows.
+/// A message: the table cannot be read, the column does not exist (with those that do), or it has more than `most`
+/// rows.
 pub fn column(table: impl Read, file: &str, column: &str, most: u64) -> Result<Vec<String>, String> {
     let mut reader = csv::Reader::from_reader(table);
     let headers = reader.headers().map_err(|e| format!("`{file}` has no header: {e}"))?.clone();

@@ -1,7 +1,7 @@
-//! Tours: what to look at in a run, and when, so that an outage can be told as a story.
+//! Tours: the points of interest of a run and their instants, so that an outage can be told as a story.
 //!
-//! A tour is a file beside its scenario: `shop.tour.yaml` beside `shop.yaml`. Its texts may name columns of the time series
-//! in braces, which are shown as they stand on the screen: `{links.shoppers.call.amplification}`.
+//! A tour is a file beside its scenario: `shop.tour.yaml` beside `shop.yaml`. Its texts may name columns of the time
+//! series in braces, which are shown as on the screen: `{links.shoppers.call.amplification}`.
 
 use settings::{Problem, Problems, Reader, Setting, SignedDuration, Spanned};
 
@@ -10,34 +10,34 @@ use crate::document::{Sources, read_document};
 /// A stop of a tour.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct StopSettings {
-    /// When playing pauses there.
+    /// Instant at which playback pauses.
     pub at: SignedDuration,
-    /// What is said there. `{METRIC}` stands for the newest value of a column of the time series.
+    /// Text of the stop. `{METRIC}` is replaced by the newest value of a column of the time series.
     pub text: Spanned<String>,
-    /// The component or workload that is selected there.
+    /// Component or workload selected at the stop.
     pub focus: Option<Spanned<String>>,
 }
 
 /// A tour.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct TourSettings {
-    /// The version of the format: 1.
+    /// Version of the format: 1.
     #[setting(range = "1..=1")]
     pub version: u32,
-    /// Its stops, in the order of time.
+    /// Stops in chronological order.
     pub tour: Vec<StopSettings>,
 }
 
 /// A piece of a stop's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Words as they are.
+    /// Plain text.
     Words(&'a str),
-    /// The name of a figure, which stands in braces.
+    /// The name of a figure, written in braces.
     Figure(&'a str),
 }
 
-/// The pieces of a text. A brace that is never closed is a word like others.
+/// Splits a text into pieces. An unclosed brace is plain text.
 pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -52,10 +52,11 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Reads a tour of a run. `is_figure` and `is_node` tell which figures and which components and workloads the run has.
+/// Reads a tour of a run. `is_figure` and `is_node` check for the figures, and for the components and workloads, of the
+/// run.
 ///
 /// # Errors
-/// All problems, and the text that they point into.
+/// All problems, and the sources that they point into.
 pub fn read(
     name: &str,
     bytes: &[u8],

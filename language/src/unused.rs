@@ -1,7 +1,7 @@
-//! What a scenario says and nothing takes: sets of policies and templates are checked all the same.
+//! Unused parts of a scenario: sets of policies and templates are checked even if nothing uses them.
 //!
-//! A set of policies is read as a link's settings. A template is stamped out once for the check alone, and what is wrong
-//! within its text is kept.
+//! A set of policies is read as the settings of a link. A template is instantiated once for the check, and only
+//! problems within its text are kept.
 
 use models::link::LinkSettings;
 use models::network::{self, bounds::MEMORY_MAX};
@@ -12,7 +12,7 @@ use crate::document::Sources;
 use crate::expand::{entries_at, expand};
 use crate::places::in_file_order;
 
-/// Checks every set of policies by itself, also where each link that takes it says otherwise.
+/// Checks every set of policies by itself, including settings that each of its links overrides.
 pub(crate) fn check_policies(document: &Node, reader: &mut Reader, problems: &mut Problems) {
     for set in entries_at(document, "policies") {
         let mut entries = match &set.value.value {
@@ -31,7 +31,7 @@ pub(crate) fn check_policies(document: &Node, reader: &mut Reader, problems: &mu
                 problems.push(at_set(Problem::error("unknown_key", stray.key_span, message), set));
             }
         }
-        // Whom the link calls is no matter here.
+        // The target of the link is irrelevant here.
         entries.push(Entry::new("to", Node::scalar("nobody")));
         let link = Node::new(Value::Map(entries), set.value.span);
         reader.within("policies", None, |reader| {
@@ -45,7 +45,7 @@ fn at_set(problem: Problem, set: &Entry) -> Problem {
     problem.path(Path::of(&["policies", set.key.as_str()]))
 }
 
-/// Checks every template that no cluster is made from.
+/// Checks every template that no cluster uses.
 pub(crate) fn check_templates(document: &Node, sources: &Sources, reader: &mut Reader, problems: &mut Problems) {
     let clusters = entries_at(document, "clusters");
     let from = |cluster: &Entry| cluster.value.entry("from").and_then(|from| from.value.as_text().map(str::to_string));
@@ -58,7 +58,7 @@ pub(crate) fn check_templates(document: &Node, sources: &Sources, reader: &mut R
     }
 }
 
-/// What is wrong within a template's text when it is stamped out.
+/// The problems within a template's text when it is instantiated.
 fn within<'t>(
     document: &Node,
     sources: &Sources,
@@ -94,7 +94,7 @@ fn within<'t>(
     })
 }
 
-/// `components.CLUSTER/NAME.…` as the template has it.
+/// Translates `components.CLUSTER/NAME.…` to the path in the template.
 fn path_in(template: &Entry, path: &Path) -> Path {
     let mut inside = Path::of(&["templates", template.key.as_str()]);
     for segment in path.segments() {

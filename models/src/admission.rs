@@ -1,11 +1,17 @@
 //! Admission: who is let in to be served, who waits, and who is turned away at once.
 
+pub mod levels;
+pub mod shed;
+
 use settings::{Duration, DurationDist, Setting};
 use sim_core::line::{Discipline, Line};
-use sim_core::{CallId, Cx, Time};
+use sim_core::{CallId, Cx, Span, Time};
 
 use crate::demand::Waiting;
+use crate::policies::concurrency::ConcurrencySettings;
 use crate::policies::not_yet::NotYet;
+use crate::policies::rate_limit::{LimitBy, LimiterSettings, RateLimitSettings};
+use shed::ShedSettings;
 
 const PURPOSE_AGE: u32 = 0x6167;
 
@@ -89,6 +95,44 @@ pub struct QueueSettings {
     pub discipline: DisciplineSettings,
     /// Calls that have waited longer than this are dropped when their turn comes.
     pub max_age: Option<DurationDist>,
+    /// Calls of which less than this is left until their deadline are dropped when their turn comes: they would not be done in
+    /// time. Deadlines come over links that propagate them.
+    #[setting(range = ">0s", live)]
+    pub min_remaining: Option<Duration>,
+}
+
+/// Whose calls a rate limit counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum Scope {
+    /// Those of each replica.
+    Replica,
+    /// Those of all replicas.
+    Component(NotYet),
+}
+
+/// A bound on the rate of the calls that come in.
+#[derive(Clone, Debug, PartialEq, Setting)]
+pub struct InboundRateSettings {
+    /// The algorithm.
+    #[setting(flatten)]
+    pub limit: LimiterSettings,
+    /// One limiter per operation, key or client. Without it all calls share one limiter.
+    pub by: Option<LimitBy>,
+    /// Whose calls are counted together.
+    #[setting(default = "replica")]
+    pub scope: Scope,
+    /// How late each replica sees what the others have let in.
+    pub sync: Option<NotYet>,
+}
+
+impl InboundRateSettings {
+    /// The rate limit of one replica.
+    pub fn of_replica(&self) -> RateLimitSettings {
+        match self.scope {
+            Scope::Replica => RateLimitSettings { limit: self.limit.clone(), by: self.by },
+            Scope::Component(never) => match never {},
+        }
+    }
 }
 
 /// Admission control.
@@ -96,12 +140,12 @@ pub struct QueueSettings {
 pub struct AdmissionSettings {
     /// The queue for the workers.
     pub queue: Option<QueueSettings>,
-    /// Limits the call rate.
-    pub rate_limit: Option<NotYet>,
-    /// Limits the calls in flight.
-    pub concurrency: Option<NotYet>,
-    /// Load shedding by priority.
-    pub shed: Option<NotYet>,
+    /// Limits the call rate. Calls beyond it are rejected with `rate_limited` and told when to come again.
+    pub rate_limit: Option<InboundRateSettings>,
+    /// Limits the calls that are served at once. `queue` stands before it; without `queue.max` any number waits there.
+    pub concurrency: Option<ConcurrencySettings>,
+    /// Load shedding: turns less important calls away with `overload` before anything is full.
+    pub shed: Option<ShedSettings>,
     /// Limits connections.
     pub max_connections: Option<NotYet>,
 }
@@ -136,12 +180,41 @@ impl AdmissionSettings {
 
     /// Who waits where all workers are busy.
     pub fn waiting(&self) -> Waiting {
-        let Some(queue) = &self.queue else { return Waiting::Unbounded };
+        let sheds = self.shed.is_some();
+        let Some(queue) = &self.queue else { return if sheds { Waiting::Shed } else { Waiting::Unbounded } };
         match queue.max {
             Some(max) => Waiting::UpTo(max),
-            None if queue.max_age.is_some() || queue.discipline.sheds() => Waiting::Shed,
+            None if queue.max_age.is_some() || queue.discipline.sheds() || sheds => Waiting::Shed,
             None => Waiting::Unbounded,
         }
+    }
+
+    /// So much must be left until the deadline of a call whose turn comes.
+    pub fn min_remaining(&self) -> Span {
+        self.queue.as_ref().and_then(|queue| queue.min_remaining).map_or(0, |least| least.0)
+    }
+
+    /// What is written beside the queue, by key.
+    pub fn beside_the_queue(&self) -> Vec<&'static str> {
+        let AdmissionSettings { queue: _, rate_limit, concurrency, shed, max_connections } = self;
+        let all = [
+            ("rate_limit", rate_limit.is_some()),
+            ("concurrency", concurrency.is_some()),
+            ("shed", shed.is_some()),
+            ("max_connections", max_connections.is_some()),
+        ];
+        all.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
+    }
+
+    /// Whether it matters when a call begins and ends.
+    pub fn heeds_ends(&self) -> bool {
+        self.concurrency.is_some() || self.shed.is_some()
+    }
+
+    /// Whether it tells clients apart.
+    pub fn goes_by_client(&self) -> bool {
+        let limits = self.rate_limit.as_ref().is_some_and(|rate| rate.by == Some(LimitBy::Client));
+        limits || self.shed.as_ref().is_some_and(ShedSettings::goes_by_client)
     }
 
     /// Whether more important calls interrupt less important ones.

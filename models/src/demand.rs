@@ -53,6 +53,8 @@ pub struct Limits {
     pub waiting: Waiting,
     /// Calls a second that are let in, over all replicas.
     pub rate_per_s: Option<f64>,
+    /// Calls that a replica has memory for at the same time, those that wait included.
+    pub memory_for: Option<f64>,
 }
 
 /// A call that is made for each call.
@@ -68,7 +70,7 @@ pub struct CallsMade {
     pub mean: f64,
     /// How often at most.
     pub most: f64,
-    /// How many at the same time at most.
+    /// Calls over the link at the same time at most, whatever they ask for.
     pub at_once: f64,
     /// Whether whoever made the call that brings this one about waits for it: false of what is only sent, and of what is
     /// done after the answer.
@@ -193,6 +195,9 @@ pub struct Demand {
     /// How likely something that is done side by side is ended by the rest of it before its own end, so that it does less than
     /// is said here.
     pub cut_short: f64,
+    /// Links over which calls may be abandoned before their answers, because other work done side by side decides first, with the
+    /// probability that it does.
+    pub abandons: Vec<(String, f64)>,
     /// Pieces of work on cores at the same time, at most.
     pub cpu_at_once: f64,
     /// What it calls.

@@ -28,7 +28,9 @@ pub fn declared() -> impl Iterator<Item = Declared> {
     let checks = Declared { group: "link settings", owner: "health_check", figures: balancing::checker::FIGURES };
     let workloads = Declared { group: "sections", owner: "workloads", figures: workloads::FIGURES };
     let hosts = Declared { group: "sections", owner: "hosts", figures: sim_core::cpu::FIGURES_OF_MACHINES };
-    kinds.chain(policies).chain([checks, workloads, hosts])
+    let memory = Declared { group: "sections", owner: "hosts", figures: sim_core::memory::FIGURES_OF_MACHINES };
+    let sockets = Declared { group: "sections", owner: "hosts", figures: sim_core::sockets::FIGURES_OF_MACHINES };
+    kinds.chain(policies).chain([checks, workloads, hosts, memory, sockets])
 }
 
 /// The declaration of a name; of a name that several owners declare, the first, which has the same unit.

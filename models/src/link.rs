@@ -18,6 +18,7 @@ mod asking;
 mod attempt;
 mod chooser;
 mod company;
+mod falling_back;
 mod filling;
 mod gates;
 mod places;
@@ -39,17 +40,19 @@ use sim_core::{
 use crate::balancing::AlgorithmSettings;
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::policies::batch;
-use crate::policies::budgets::Budget;
+use crate::policies::budgets::{Budget, Price};
 use crate::policies::coalesce::Coalescing;
+use crate::policies::fallback::{self, FallbackSettings};
 pub use crate::policies::link_settings::{LinkSettings, Propagated, TargetSettings};
 use crate::policies::outcomes::OutcomeSet;
 use crate::policies::policy::Way;
 use crate::policies::pool::{Opening, Pool};
-use crate::policies::retry::RetrySettings;
+use crate::policies::retry::{Causes, RetrySettings};
 
 use chooser::{Chooser, OwnDesk, draws_of_a_choice, numbers_on};
 pub use chooser::{Target, numbers_of};
 use company::Members;
+use falling_back::FALLBACK;
 use filling::{ADDED, LOOK};
 use gates::GATE;
 use tries::Extra;
@@ -69,6 +72,8 @@ pub struct LinkPlan {
     pub salt: u32,
     /// Key of the draws that are about no call.
     pub key: u64,
+    /// The link that answers in place of a call that has failed, if one does, and what tells its draws from other links'.
+    pub fallback: Option<(NodeId, u32)>,
     /// Live changes that faults and knobs can make, by number.
     pub changes: Vec<(u32, LinkSettings)>,
 }
@@ -86,6 +91,8 @@ enum Phase {
     Tries,
     /// It waits before the next attempt.
     BacksOff,
+    /// It has failed, and its fallback takes its time.
+    FallsBack,
 }
 
 /// One logical call: 32 bytes, of which there are as many as calls under way.
@@ -105,13 +112,15 @@ struct Logical {
     copies: u8,
     /// Whether the present attempt was begun by another call, which has given up.
     is_inherited: bool,
+    /// What its last repetition took out of the budget.
+    paid: Price,
 }
 
 impl Logical {
     fn new(call: CallId, now: Time) -> Logical {
         let (timer, phase) = (None, Phase::BacksOff);
-        let (child, attempts, copies, is_inherited) = (0, 0, 0, false);
-        Logical { timer, since: now, call: call.index(), child, attempts, phase, copies, is_inherited }
+        let (child, attempts, copies, is_inherited, paid) = (0, 0, 0, false, 0);
+        Logical { timer, since: now, call: call.index(), child, attempts, phase, copies, is_inherited, paid }
     }
 }
 
@@ -128,6 +137,7 @@ const HEDGE: u8 = 4;
 const TRY_TIMEOUT: u8 = 5;
 const ACQUIRE: u8 = 6;
 const CONNECTED: u8 = 7;
+const PACED: u8 = 12;
 
 /// The link of one calling replica.
 #[derive(Clone, Debug)]
@@ -138,6 +148,8 @@ pub struct Link {
     total_timeout: Option<Span>,
     max_attempts: u32,
     when: OutcomeSet,
+    /// Outcomes in whose place a fallback answers.
+    falls_back: OutcomeSet,
     cancels: bool,
     deadlines: bool,
     /// Without any policy: calls pass through and only their counts are kept.
@@ -154,6 +166,8 @@ pub struct Link {
     shares: bool,
     /// The pool opens connections by itself.
     fills: bool,
+    /// Of the copies of an attempt only the first to be begun is wanted.
+    ties: bool,
     // State.
     chooser: Chooser,
     /// Finds out about the targets, where that takes time.
@@ -182,6 +196,9 @@ pub struct Link {
     pool_wait: Histogram,
     batches: u64,
     batched: u64,
+    fallbacks: u64,
+    /// Retries by what they were made after.
+    causes: Option<Box<Causes>>,
 }
 
 impl Link {
@@ -192,6 +209,7 @@ impl Link {
             total_timeout: None,
             max_attempts: 1,
             when: OutcomeSet::default(),
+            falls_back: OutcomeSet::default(),
             cancels: false,
             deadlines: false,
             is_bare: false,
@@ -201,6 +219,7 @@ impl Link {
             connects: false,
             shares: false,
             fills: false,
+            ties: false,
             chooser: Chooser::new(&plan),
             lookout: lookout_of(&plan),
             records: Slab::new(),
@@ -218,6 +237,8 @@ impl Link {
             pool_wait: Histogram::new(),
             batches: 0,
             batched: 0,
+            fallbacks: 0,
+            causes: None,
             plan,
         };
         link.settle();
@@ -247,11 +268,13 @@ impl Link {
         self.total_timeout = s.total_timeout.map(|d| d.0);
         self.max_attempts = s.max_attempts();
         self.when = s.retry.as_ref().map_or(OutcomeSet::default(), |r| OutcomeSet::of(&r.when));
+        self.falls_back = s.fallback.as_ref().map_or(OutcomeSet::default(), FallbackSettings::outcomes);
         self.cancels = s.propagate.contains(&Propagated::Cancel);
         self.deadlines = s.propagate.contains(&Propagated::Deadline);
         self.connects = s.pool.is_some() || s.network.as_ref().is_some_and(|n| !n.keep_alive);
         self.shares = s.coalesce.is_some() || s.batch.is_some();
         self.fills = s.pool.as_ref().is_some_and(|pool| pool.open == Opening::InBackground);
+        self.ties = s.hedge.as_ref().is_some_and(|hedge| hedge.tied);
         // A balancer counts what is under way, so it must hear of the end of every attempt.
         let way = if plan.balancing.is_some() { Way::InOrder } else { s.way() };
         if way == Way::InOrder {
@@ -287,7 +310,7 @@ impl Link {
         }
         self.budget = s.retry.as_ref().and_then(|r| r.budget.as_ref()).map(Budget::new);
         if let Some(extra) = &mut self.extra {
-            extra.begin(s, now);
+            extra.begin(s, now, self.plan.key);
         }
     }
 
@@ -456,6 +479,9 @@ impl Link {
             }
             self.answer_followers(cx, index, call, answer);
         }
+        if self.falls_back.contains(answer.outcome()) {
+            return self.fall_back(cx, call);
+        }
         Next::reply(call, answer)
     }
 
@@ -492,6 +518,7 @@ impl Link {
             }
             FLUSH => self.flush(cx, index),
             HEDGE => self.hedge(cx, index),
+            FALLBACK => self.fallen_back(cx, call, index),
             what => unreachable!("no timer is set for {what}"),
         }
     }
@@ -508,7 +535,7 @@ impl Link {
             Phase::Follows => self.leave_company(cx, index),
             // It was alone in its batch.
             Phase::InBatch => self.filling = None,
-            Phase::Under | Phase::Tries | Phase::BacksOff => {}
+            Phase::Under | Phase::Tries | Phase::BacksOff | Phase::FallsBack => {}
         }
         self.finish(cx, index, answer)
     }
@@ -591,12 +618,13 @@ impl Component for Link {
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
         match timer.what {
-            TRY_TIMEOUT | ACQUIRE | CONNECTED => {
+            TRY_TIMEOUT | ACQUIRE | CONNECTED | PACED => {
                 let Some(of) = self.try_of(timer) else { return Next::WAIT };
                 match timer.what {
                     TRY_TIMEOUT => self.try_timed_out(cx, of),
                     ACQUIRE => self.waited_in_vain(cx, of),
                     CONNECTED => self.connected(cx, of),
+                    PACED => self.paced(cx, of),
                     what => unreachable!("{what} is no timer of a try"),
                 }
             }
@@ -656,8 +684,8 @@ impl Component for Link {
     fn begin_measuring(&mut self, now: Time) {
         self.attempts.begin_measuring(now);
         self.pool_wait.clear();
-        self.batches = 0;
-        self.batched = 0;
+        (self.batches, self.batched, self.fallbacks) = (0, 0, 0);
+        self.causes = None;
         if let Some(extra) = &mut self.extra {
             extra.gates.begin_measuring(now);
         }
@@ -686,8 +714,14 @@ impl Component for Link {
         if let Some(lookout) = self.lookout.as_ref().filter(|_| self.chooses_itself()) {
             lookout.figures(figures);
         }
+        if let Some(retry) = &self.plan.settings.retry {
+            self.causes.as_deref().unwrap_or(&Causes::default()).figures(retry, figures);
+        }
         if self.plan.settings.batch.is_some() {
             batch::figures(self.batched, self.batches, figures);
+        }
+        if self.plan.settings.fallback.is_some() {
+            fallback::figures(self.fallbacks, figures);
         }
     }
 
@@ -695,7 +729,7 @@ impl Component for Link {
         let Some((_, settings)) = self.plan.changes.iter().find(|(number, _)| *number == change) else {
             return false;
         };
-        let before = self.plan.settings.retry.as_ref().and_then(|r| r.budget.clone());
+        let before = self.plan.clone();
         let mut plan = (*self.plan).clone();
         plan.settings = settings.clone();
         self.plan = Arc::new(plan);
@@ -704,9 +738,13 @@ impl Component for Link {
         if let (Some(pool), Some(settings)) = (&mut self.pool, &s.pool) {
             pool.adopt(cx.now(), settings);
         }
-        let after = s.retry.as_ref().and_then(|r| r.budget.as_ref());
-        if after != before.as_ref() {
-            self.budget = after.map(Budget::new);
+        let budget_of = |settings: &'_ LinkSettings| settings.retry.as_ref().and_then(|r| r.budget.clone());
+        let after = budget_of(s);
+        if after != budget_of(&before.settings) {
+            match (&mut self.budget, &after) {
+                (Some(budget), Some(settings)) => budget.adopt(settings),
+                (budget, settings) => *budget = settings.as_ref().map(Budget::new),
+            }
         }
         if let Some(extra) = &mut self.extra {
             s.adopt_gates(&mut extra.gates.all, cx.now());

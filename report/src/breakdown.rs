@@ -1,15 +1,15 @@
-//! Where requests spent their time, in words.
+//! How requests spent their time, in words.
 
 use lab::result::{Breakdown, BreakdownPart, Spent};
 
 use crate::units;
 
-/// A part of less than this share is not named.
+/// Minimum share of a part to be named.
 const SHARE_MIN: f64 = 0.005;
-/// More parts than these hide the first.
+/// Maximum number of parts named; more would hide the first ones.
 const PARTS_MAX: usize = 4;
 
-/// Around which requests.
+/// The position in the distribution around which requests are considered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Around {
     /// The median.
@@ -53,7 +53,7 @@ pub(crate) fn name(part: &BreakdownPart) -> String {
     }
 }
 
-/// Names and times, s, of what those requests spent their time on, the largest first.
+/// Names and times, s, of the parts of those requests' latency, the largest first.
 pub(crate) fn parts(breakdown: &Breakdown, around: Around) -> Vec<(String, f64)> {
     let mut parts: Vec<(String, f64)> = Vec::new();
     for part in &breakdown.parts {
@@ -67,7 +67,7 @@ pub(crate) fn parts(breakdown: &Breakdown, around: Around) -> Vec<(String, f64)>
     parts
 }
 
-/// The parts in a line: `77 % queueing at db, 20 % service at db, 3 % network`. Nothing where too little is known.
+/// The parts in one line: `77 % queueing at db, 20 % service at db, 3 % network`. `None` if the breakdown is unknown.
 pub(crate) fn in_words(breakdown: &Breakdown, around: Around) -> Option<String> {
     let whole = around.latency_s(breakdown).filter(|whole| *whole > 0.0)?;
     let mut parts = parts(breakdown, around);

@@ -1,4 +1,4 @@
-//! A comparison as text and as a page, with a sentence on what really differs.
+//! A comparison as text and as a page, with sentences about the real differences.
 
 use lab::compare::{Compared, ComparedMetric, Course};
 use lab::result::FaultWindow;
@@ -11,7 +11,7 @@ use crate::html::{Block, Origin, Page, Section, Table, TableCell, TableColumn, o
 use crate::text::aligned;
 use crate::{over_time, units, words};
 
-/// The table for a terminal, and what it says in sentences.
+/// The table for a terminal, and its conclusions in sentences.
 #[must_use]
 pub fn text(compared: &Compared) -> String {
     let variants = compared.variants.iter().map(|name| shown(name).into_owned()).collect();
@@ -42,8 +42,8 @@ pub fn text(compared: &Compared) -> String {
     text
 }
 
-/// Variants against objectives: in how many runs each holds; `None` where the scenario has none. The table of metrics says the
-/// same, one column a variant; of many variants this is the one that can be read.
+/// Variants by objectives: the number of runs in which each objective holds; `None` if the scenario has no objectives. The
+/// table of metrics has the same figures in one column per variant; with many variants this one is easier to read.
 fn matrix(compared: &Compared) -> Option<(Vec<String>, Vec<Vec<String>>)> {
     let judged: Vec<(&str, &ComparedMetric)> = compared
         .metrics
@@ -72,7 +72,7 @@ fn cell(metric: &ComparedMetric, variant: usize, runs: usize) -> String {
     let text = match interval {
         _ if infinite > 0 => format!("infinite in {infinite}"),
         Some(interval) if lab::metrics::is_event(&metric.name) => {
-            // A share of the runs, not a mean with a spread.
+            // A count of runs, not a mean with an interval.
             let happened = (interval.mean * interval.n as f64).round();
             format!("{} of {}", units::quantity(happened), interval.n)
         }
@@ -94,7 +94,7 @@ fn conditions(compared: &Compared) -> String {
     )
 }
 
-/// The real changes of each variant, in a sentence each.
+/// One sentence for each variant about its real changes.
 #[must_use]
 pub fn sentences(compared: &Compared) -> Vec<String> {
     let base = compared.variants.first().map_or("", String::as_str);
@@ -135,7 +135,7 @@ pub fn sentences(compared: &Compared) -> Vec<String> {
     compared.variants.iter().skip(1).enumerate().map(of).collect()
 }
 
-/// Everything as JSON, with what it says in sentences.
+/// The comparison as JSON, with its conclusions in sentences.
 #[must_use]
 pub fn json(compared: &Compared) -> String {
     let mut value = serde_json::to_value(compared).unwrap_or_default();
@@ -145,7 +145,7 @@ pub fn json(compared: &Compared) -> String {
     text
 }
 
-/// The sentences as findings: what is real before what is open.
+/// The sentences as findings: real differences before open questions.
 fn findings(compared: &Compared) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     if compared.cut_short {
@@ -158,7 +158,7 @@ fn findings(compared: &Compared) -> Vec<Finding> {
     found
 }
 
-/// The report as one self-contained page.
+/// The report as a single self-contained page.
 ///
 /// # Errors
 /// If a chart cannot be drawn.
@@ -207,10 +207,10 @@ pub fn html(title: &str, compared: &Compared, origin: &Origin) -> Result<String,
     })
 }
 
-/// Lines of one chart; more cannot be told apart.
+/// Maximum number of lines in one chart; more cannot be distinguished.
 const COURSES_MAX: usize = 6;
 
-/// Goodput and tail latency of the first run of each variant over time, drawn over one another.
+/// Goodput and tail latency over time in the first run of each variant, overlaid.
 fn courses(title: &str, compared: &Compared) -> Vec<NamedChart> {
     let of = |name: &str, what: &str, y: Axis, values: fn(&Course) -> &Vec<Option<f64>>| {
         let line = |(name, course): (&String, &Course)| {

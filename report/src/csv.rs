@@ -1,10 +1,10 @@
-//! The time series as CSV: one row a window, one column a metric, named by its path; unknown values are empty.
+//! The time series as CSV: one row per window, one column per metric, named by its path; unknown values are empty.
 
 use std::io::{self, Write};
 
 use lab::result::RunResult;
 
-/// The series of a result, header first. `at_s` is where the window begins, in seconds after the end of the warm-up.
+/// The series of a result, header first. `at_s` is the start of the window, in seconds after the end of the warm-up.
 ///
 /// # Panics
 /// Never: writing to memory cannot fail.
@@ -15,10 +15,10 @@ pub fn to_csv(result: &RunResult) -> String {
     String::from_utf8(bytes).expect("names and numbers are UTF-8")
 }
 
-/// Writes the same row by row.
+/// Writes the same CSV row by row.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write(result: &RunResult, to: &mut dyn Write) -> io::Result<()> {
     let series = &result.series;
     let mut writer = ::csv::Writer::from_writer(to);
@@ -30,7 +30,7 @@ pub fn write(result: &RunResult, to: &mut dyn Write) -> io::Result<()> {
     writer.flush()
 }
 
-/// The shortest digits that read back as the same number; nothing where there is none.
+/// The shortest digits that read back as the same number; empty if there is none.
 fn number(value: Option<f64>) -> String {
     value.filter(|value| value.is_finite()).map_or_else(String::new, |value| value.to_string())
 }

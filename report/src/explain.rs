@@ -8,7 +8,7 @@ use language::diagnostics::{self, Style, shown};
 use crate::text::aligned;
 use crate::units;
 
-/// Everything, for people: the topology, the links, the limits, what retries do, and the warnings.
+/// The whole explanation as text: topology, links, limits, the effect of retries, and warnings.
 #[must_use]
 pub fn text(explained: &Explained, style: Style) -> String {
     let mut text = title(explained);
@@ -34,7 +34,7 @@ fn title(explained: &Explained) -> String {
     let variant = explained.variant.as_ref().map_or_else(String::new, |variant| format!(", variant {variant}"));
     let mut text = format!("{} ({}{variant})\n", shown(&explained.name), shown(&explained.source));
     if let Some(description) = &explained.description {
-        // Lines of its own could pass for lines of this report.
+        // Collapse line breaks: lines of the description could pass for lines of this report.
         let words: Vec<&str> = description.split_whitespace().collect();
         text.push_str(&format!("{}\n", shown(&words.join(" "))));
     }
@@ -175,7 +175,7 @@ fn limits(explained: &Explained) -> String {
     aligned(&heading, &rows)
 }
 
-/// A share that may be more than the whole.
+/// A share that may exceed 100 %.
 fn load(share: f64) -> String {
     if share > 1.0 { format!("{:.0} %", share * 100.0) } else { units::share(share) }
 }
@@ -213,7 +213,7 @@ fn facts(explained: &Explained) -> String {
     lines.iter().map(|line| wrapped(line)).collect()
 }
 
-/// A paragraph in lines that fit a terminal, the later ones indented.
+/// Wraps a paragraph to the width of a terminal, with a hanging indent.
 fn wrapped(paragraph: &str) -> String {
     const WIDTH: usize = 100;
     let mut text = String::from(" ");
@@ -232,7 +232,7 @@ fn wrapped(paragraph: &str) -> String {
     text
 }
 
-/// The load and the capacity, in a sentence.
+/// Load and capacity in a sentence.
 #[must_use]
 pub fn capacity_sentence(capacity: &Capacity) -> String {
     let Capacity { load_per_s, advertised_per_s, advertised_by, hidden_per_s, hidden_by, retries, caches, state } =
@@ -256,7 +256,7 @@ pub fn capacity_sentence(capacity: &Capacity) -> String {
     )
 }
 
-/// How much a little more or less of what holds it changes the wait for something that is nearly full.
+/// How much the wait for a nearly saturated resource changes with its hold time, in a sentence.
 fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
     let more = match sensitivity.more_held_s {
         Some(more_s) => format!("{} at 1 % more", units::time(more_s)),
@@ -272,7 +272,7 @@ fn sensitivity_sentence(sensitivity: &Sensitivity) -> String {
     )
 }
 
-/// The capacity of a queue's consumers, and the backlog that the load builds up.
+/// The capacity of a queue's consumers, and the backlog that builds up under the load.
 fn backlog_sentence(name: &str, queue: &Queue) -> String {
     let messages = |count: f64| units::grouped(count.round() as u64);
     let mut text = format!(
@@ -342,7 +342,7 @@ fn attempts_sentence(name: &str, component: &Component) -> Option<String> {
     }
 }
 
-/// Bytes in the decimal units of the texts that such sums come from.
+/// Bytes in decimal units, like the texts that quote such sums.
 fn bytes(bytes: u64) -> String {
     match bytes as f64 {
         b if b >= 1e9 => format!("{} GB", units::quantity(b / 1e9)),
@@ -350,7 +350,7 @@ fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Everything as JSON; each warning with its place and what would mend it.
+/// The whole explanation as JSON; each warning has its position and its remedy.
 #[must_use]
 pub fn json(explained: &Explained) -> String {
     let mut value = serde_json::to_value(explained).unwrap_or_default();

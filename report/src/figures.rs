@@ -1,4 +1,4 @@
-//! Figures of metrics, whose unit is only known when they are written.
+//! Formatting of metrics whose unit is only known at run time.
 
 use lab::metrics::Unit;
 use lab::statistics::Interval;
@@ -6,7 +6,7 @@ use language::quantity::{Kind, Quantity};
 
 use crate::{charts, units, words};
 
-/// A value of a metric as it is read.
+/// A value of a metric, formatted.
 #[must_use]
 pub fn figure(value: f64, unit: Unit) -> String {
     match unit {
@@ -31,7 +31,7 @@ pub fn change(value: f64, unit: Unit) -> String {
     format!("{sign}{}", figure(value.abs(), unit))
 }
 
-/// How sure an interval is: `95 %`, `99.5 %`.
+/// The confidence level of an interval: `95 %`, `99.5 %`.
 #[must_use]
 pub fn confidence(share: f64) -> String {
     let text = format!("{:.2}", share * 100.0);
@@ -48,17 +48,17 @@ pub fn interval(interval: Option<&Interval>, unit: Unit) -> String {
     }
 }
 
-/// The ends of an interval, cut off where no value of the metric can be: none is below zero, no share above one.
+/// The ends of an interval, limited to possible values: none below zero, no share above one.
 #[must_use]
 pub fn ends(interval: &Interval, unit: Unit) -> Option<(f64, f64)> {
     interval.ends().map(|ends| cut_off(ends, interval.mean, unit))
 }
 
-/// The same of ends that are not as far from the mean on both sides.
+/// The same limits for ends that are not symmetric around the mean.
 #[must_use]
 pub fn cut_off((low, high): (f64, f64), mean: f64, unit: Unit) -> (f64, f64) {
     let high = if unit == Unit::Fraction { high.min(1.0) } else { high };
-    // A mean outside of where values can be would be a metric that this does not know; it is left as it is.
+    // A mean outside these limits would belong to an unknown kind of metric, which is left unchanged.
     (if mean >= 0.0 { low.max(0.0) } else { low }, high.max(mean))
 }
 
@@ -75,7 +75,7 @@ pub fn chart_unit(unit: Unit) -> charts::Unit {
     }
 }
 
-/// The axis of a metric, named in words.
+/// The axis of a metric, labelled in words.
 #[must_use]
 pub fn metric_axis(path: &str, unit: Unit) -> charts::Axis {
     let is_factor = unit == Unit::Number && (path.ends_with("amplification") || path.ends_with("_per_request"));
@@ -97,7 +97,7 @@ pub fn setting_unit(kind: Kind) -> charts::Unit {
     }
 }
 
-/// All as quantities of one kind, where they are.
+/// All texts as quantities of one kind, if they are.
 #[must_use]
 pub fn quantities(texts: &[&str]) -> Option<(Kind, Vec<f64>)> {
     let read: Vec<Quantity> = texts.iter().map(|text| Quantity::parse(text)).collect::<Option<_>>()?;

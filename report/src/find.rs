@@ -1,4 +1,4 @@
-//! The answer of a search with the table of what was tried.
+//! The result of a search: the answer, and a table of the values tried.
 
 use lab::find::cheapest::Cheapest;
 use lab::find::{Found, Tried, Verdict};
@@ -7,7 +7,7 @@ use crate::figures;
 use crate::text::aligned;
 use crate::units;
 
-/// The evidence, then the answer in a sentence.
+/// The table of values tried, then the answer in a sentence.
 #[must_use]
 pub fn text(found: &Found) -> String {
     let heading = [found.path.as_str(), found.objective.metric.as_str(), "runs", "verdict"].map(str::to_owned);
@@ -16,7 +16,7 @@ pub fn text(found: &Found) -> String {
     format!("{}\n{}\n", aligned(&heading, &rows), sentence(found))
 }
 
-/// Figure, runs and verdict of a value.
+/// The metric, the number of runs and the verdict for one value.
 fn evidence(tried: &Tried, unit: lab::metrics::Unit) -> Vec<String> {
     let verdict = match tried.verdict {
         Verdict::Holds => "holds",
@@ -30,7 +30,7 @@ fn evidence(tried: &Tried, unit: lab::metrics::Unit) -> Vec<String> {
     vec![figure, tried.replications.to_string(), verdict.to_owned()]
 }
 
-/// Everything that was tried for the cheapest configuration, then the answer.
+/// The table of combinations tried for the cheapest configuration, then the answer.
 #[must_use]
 pub fn cheapest_text(found: &Cheapest) -> String {
     let mut heading = found.paths.clone();
@@ -46,7 +46,7 @@ pub fn cheapest_text(found: &Cheapest) -> String {
     format!("{}\n{}\n", aligned(&heading, &rows), cheapest_sentence(found))
 }
 
-/// The cheapest configuration, and what that rests on.
+/// The cheapest configuration in a sentence, with the assumption behind it.
 #[must_use]
 pub fn cheapest_sentence(found: &Cheapest) -> String {
     let last = found.paths.last().map_or("", String::as_str);
@@ -77,7 +77,7 @@ pub fn cheapest_sentence(found: &Cheapest) -> String {
     }
 }
 
-/// The same as JSON.
+/// The search for the cheapest configuration as JSON.
 #[must_use]
 pub fn cheapest_json(found: &Cheapest) -> String {
     let mut text = serde_json::to_string_pretty(found).unwrap_or_default();
@@ -85,7 +85,7 @@ pub fn cheapest_json(found: &Cheapest) -> String {
     text
 }
 
-/// The answer.
+/// The answer in a sentence.
 #[must_use]
 pub fn sentence(found: &Found) -> String {
     let Found { path, objective, .. } = found;
@@ -109,7 +109,7 @@ pub fn sentence(found: &Found) -> String {
     }
 }
 
-/// The answer where a value next to it could not be decided.
+/// The answer if a neighbouring value remained undecided.
 fn undecided(found: &Found) -> String {
     let Found { path, objective, .. } = found;
     let at = found.undecided_at.as_deref().unwrap_or_default();

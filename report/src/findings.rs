@@ -1,15 +1,16 @@
-//! What an operator would point at first, in sentences, computed from the result alone.
+//! Findings: what an operator would point out first, in sentences computed from the result alone.
 //!
-//! Each rule is a small pure function over [`RunResult`] that makes sentences of *evidence*: figures, each with the place in the
-//! result that it stands at or with the figures that it is worked out from. [`findings`] walks the table of rules and puts the
-//! worst first. A rule says what was measured, never what it guesses; the thresholds stand as constants beside the rules.
-//! `report/tests/it/predicates.rs` holds every sentence against the result with code of its own.
+//! Each rule is a small pure function over [`RunResult`] that makes sentences from *evidence*: figures, each with its place in
+//! the result or the figures that it is derived from. [`findings`] applies all rules and sorts the findings, the worst first.
+//! A rule states measurements, never guesses; its thresholds are constants next to it. `report/tests/it/predicates.rs`
+//! verifies every sentence against the result with independent code.
 
 mod answers;
 mod callers;
 mod causes;
 mod cores;
 pub mod evidence;
+mod memory;
 mod messages;
 pub(crate) mod outages;
 mod places;
@@ -25,7 +26,7 @@ use crate::over_time;
 use crate::units;
 use evidence::Facts;
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The system is not doing its work.
@@ -34,42 +35,42 @@ pub enum Severity {
     Warning,
     /// Worth knowing.
     Note,
-    /// What held.
+    /// Something went well.
     Good,
 }
 
-/// Something that can be set against what was found.
+/// A setting that may help against the problem found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remedy {
-    /// What it does, as an order: `Give the retries a budget`.
+    /// Its effect, as an imperative: `Give the retries a budget`.
     pub what: &'static str,
-    /// The setting, by its path in the scenario.
+    /// Path of the setting in the scenario.
     pub path: String,
-    /// A value that it takes.
+    /// An example value.
     pub example: &'static str,
 }
 
 /// One sentence about a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// Which rule found it: `queue_grows`, `not_recovered`.
+    /// The rule that found it: `queue_grows`, `not_recovered`.
     pub rule: &'static str,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// Path of what it is about: `components.api`, `workloads.shoppers`, `links.api.db`, or `faults`.
+    /// Path of its subject: `components.api`, `workloads.shoppers`, `links.api.db`, or `faults`.
     pub about: String,
     /// The sentence, with a full stop.
     pub text: String,
-    /// From when to when it is about, s, where that is not the whole run.
+    /// The time it refers to, s, unless that is the whole run.
     pub span_s: Option<(f64, f64)>,
-    /// The figures in it, and those that it depends on.
+    /// The figures it states, and those it depends on.
     pub evidence: Vec<Evidence>,
-    /// What can be set against it.
+    /// A setting that may help.
     pub remedy: Option<Remedy>,
 }
 
 impl Finding {
-    /// A sentence that rests on nothing that could be pointed at.
+    /// A sentence without evidence to show.
     pub(crate) fn plain(
         rule: &'static str,
         severity: Severity,
@@ -80,7 +81,7 @@ impl Finding {
     }
 }
 
-/// A finding in the making.
+/// A finding under construction.
 struct Draft {
     rule: &'static str,
     about: String,
@@ -94,17 +95,17 @@ impl Draft {
         Draft { rule, about: about.into(), facts: Facts::default(), span_s: None, remedy: None }
     }
 
-    /// A metric of the whole run, in words.
+    /// Adds a metric of the whole run; returns its text.
     fn metric(&mut self, name: &'static str, unit: Unit, path: String, value: f64) -> String {
         self.facts.metric(name, unit, path, value)
     }
 
-    /// Something worked out, in words.
+    /// Adds a derived figure; returns its text.
     fn rule(&mut self, name: &'static str, unit: Unit, value: f64) -> String {
         self.facts.rule(name, unit, value)
     }
 
-    /// Columns, added up, over the windows between two instants.
+    /// Adds the sum of columns over the windows between two instants.
     fn windows(
         &mut self,
         result: &RunResult,
@@ -120,7 +121,7 @@ impl Draft {
         self.facts.0.push(Evidence { name, value, unit, source });
     }
 
-    /// A figure that has been stated.
+    /// The value of a figure that was added.
     fn value(&self, name: &str) -> Option<f64> {
         self.facts.0.iter().find(|evidence| evidence.name == name).map(|evidence| evidence.value)
     }
@@ -143,14 +144,14 @@ impl Draft {
     }
 }
 
-/// A rule looks at a result and says what it sees, the worst first.
+/// A rule: the findings about a result, the worst first.
 type Rule = fn(&RunResult) -> Vec<Finding>;
 
-/// The rules about one place each that say what callers got, …
+/// Rules about one place each that concern the answers callers got, …
 const OF_CALLERS: &[Rule] =
     &[answers::without_goodput, answers::failures, answers::late, answers::degraded, answers::slow_spells];
 
-/// … and those that say where. Within one severity findings appear in the order of rules.
+/// … and rules about where it happened. Findings of equal severity appear in the order of rules.
 const OF_PLACES: &[Rule] = &[
     queues::queues,
     messages::unprocessed,
@@ -164,25 +165,30 @@ const OF_PLACES: &[Rule] = &[
     cores::throttling,
     cores::blocking,
     cores::piling_up,
+    memory::killed,
+    memory::collecting,
+    memory::threads,
+    memory::overflows,
+    memory::ports,
     places::stampedes,
     answers::refusals,
     places::refused_retries,
 ];
 
-/// Several components can break one rule; more sentences than this would hide the other findings.
+/// Maximum number of sentences per rule; if several components break it, more sentences would hide other findings.
 const PER_RULE_MAX: usize = 3;
 
-/// Everything worth saying about a run, the worst first. Never empty: a quiet run says so.
+/// All findings about a run, the worst first. Never empty: an uneventful run has a finding that says so.
 #[must_use]
 pub fn findings(result: &RunResult) -> Vec<Finding> {
-    // Each fault is spoken of: what is true of one is not of the next.
+    // Report each fault: a statement about one does not apply to the next.
     let mut found = [cut_short(result), recovery::recoveries(result)].concat();
     let has_not_recovered = found.iter().any(|finding| finding.rule == "not_recovered");
     for rule in OF_CALLERS {
         found.append(&mut shortened(rule(result)));
     }
     let mut missed = answers::objectives(result);
-    // That goodput did not come back has been told.
+    // That goodput did not recover has already been reported.
     missed.retain(|finding| !(has_not_recovered && finding.severity == Severity::Critical));
     found.append(&mut missed);
     let (mut still, mut told) = causes::standstills(result);
@@ -205,25 +211,25 @@ pub fn findings(result: &RunResult) -> Vec<Finding> {
     found
 }
 
-/// Whether a finding is about a component that has been spoken of.
+/// Whether a finding is about a component that has already been reported.
 fn is_told(finding: &Finding, told: &[String]) -> bool {
     told.iter().any(|name| finding.about == format!("components.{name}"))
 }
 
-/// Whether nothing has been said but that faults did no harm.
+/// Whether the only findings so far are that faults did no harm.
 fn is_quiet(found: &[Finding]) -> bool {
     found
         .iter()
         .all(|finding| finding.severity == Severity::Good && matches!(finding.rule, "unharmed" | "still_acting"))
 }
 
-/// The first sentences of a rule, and one that names all other places of which the same is true.
+/// The first sentences of a rule, and one that names all other places with the same finding.
 fn shortened(mut of_rule: Vec<Finding>) -> Vec<Finding> {
     if of_rule.len() <= PER_RULE_MAX + 1 {
         return of_rule;
     }
     let others = of_rule.split_off(PER_RULE_MAX);
-    // Of one kind each: what is a warning here may be a note there.
+    // One sentence per severity: a warning at one place may be a note at another.
     for same in others.chunk_by(|one, other| one.severity == other.severity && one.rule == other.rule) {
         let names: Vec<&str> = same.iter().map(|finding| name_of(&finding.about)).collect();
         let like = of_rule.iter().rfind(|finding| finding.rule == same[0].rule && finding.severity == same[0].severity);
@@ -333,7 +339,7 @@ mod tests {
         }
         let found = findings(&result);
         let waste = found.iter().filter(|finding| finding.text.contains("of its work on calls whose callers")).count();
-        // Of those to which it matters most, and of the one to which it matters less.
+        // A sentence each for the components affected most, and one for the component affected less.
         assert_eq!(waste, PER_RULE_MAX + 1);
         let others =
             |finding: &Finding| finding.text.starts_with("The same is true of cell2/api, cell3/api, cell4/api");

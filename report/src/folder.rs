@@ -7,9 +7,10 @@
 //! sweep    points.csv  points.jsonl  summary.csv    report.html  charts/  latency.hlog  scenario.yaml  meta.json
 //! ```
 //!
-//! `scenario.yaml` has every default filled in, so that the folder alone repeats the run; `meta.json` says what made it.
-//! `latency.hlog` is an HDR histogram log (version 2, compressed) with one interval a workload (of a
-//! sweep, a point and workload, all runs of the point together), tagged with its name, in nanoseconds at three significant digits; any HDR tool reads it.
+//! `scenario.yaml` has every default filled in, so that the folder is enough to repeat the run; `meta.json` records the
+//! program that wrote it. `latency.hlog` is an HDR histogram log (version 2, compressed) that any HDR tool can read. It has
+//! one interval per workload (in a sweep: per point and workload, over all runs of the point), tagged with the workload's
+//! name, in nanoseconds at three significant digits.
 
 use std::fmt;
 use std::io::Write;
@@ -40,7 +41,7 @@ pub struct File<'r> {
 #[derive(Clone, Debug, PartialEq)]
 enum Content<'r> {
     Bytes(Vec<u8>),
-    /// A result as JSON, and its time series as CSV: they are made while they are written.
+    /// A result as JSON, and its time series as CSV: serialised while they are written.
     Json(&'r RunResult),
     Csv(&'r RunResult),
 }
@@ -50,10 +51,10 @@ impl<'r> File<'r> {
         File { name: name.into(), content: Content::Bytes(bytes.into()) }
     }
 
-    /// Writes what is in it.
+    /// Writes the contents.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// Any error of the writer.
     pub fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
         match &self.content {
             Content::Bytes(bytes) => to.write_all(bytes),
@@ -89,7 +90,7 @@ impl From<ChartError> for FolderError {
     }
 }
 
-/// The kinds of files in a folder, by the beginning of their names.
+/// The kinds of files in a folder, by the prefix of their names.
 const ROLES: [(&str, &str); 13] = [
     ("result.json", "the full result as JSON"),
     ("series.csv", "the time series"),
@@ -106,7 +107,7 @@ const ROLES: [(&str, &str); 13] = [
     ("meta.json", "how this folder was made"),
 ];
 
-/// An origin that knows the files beside the page.
+/// The origin, extended by the list of files beside the page.
 fn with_files(origin: &Origin, names: &[&str]) -> Origin {
     let known = ROLES.iter().filter(|(role, _)| names.contains(role));
     let files = known.map(|(name, what)| ((*name).to_owned(), (*what).to_owned())).collect();
@@ -132,10 +133,10 @@ fn push_charts(files: &mut Vec<File<'_>>, charts: &[NamedChart]) -> Result<(), F
     Ok(())
 }
 
-/// All files of a run. `latencies` may be empty; then there is no histogram log.
+/// All files of a run. If `latencies` is empty, there is no histogram log.
 ///
 /// # Errors
-/// If a chart cannot be drawn or a latency is beyond what an HDR histogram holds.
+/// If a chart cannot be drawn or a latency exceeds the range of an HDR histogram.
 pub fn run_files<'r>(
     result: &'r RunResult,
     origin: &Origin,
@@ -197,7 +198,8 @@ pub fn compare_files(title: &str, compared: &Compared, origin: &Origin) -> Resul
     Ok(files)
 }
 
-/// The file of what was compared: its number keeps names apart that differ only in what a file name cannot have.
+/// The file name of a compared scenario. The number distinguishes names that differ only in characters that file names
+/// cannot have.
 #[must_use]
 pub fn scenario_name(number: usize, name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".yaml");
@@ -205,7 +207,7 @@ pub fn scenario_name(number: usize, name: &str) -> String {
     format!("scenarios/{}-{}.yaml", number + 1, name.chars().map(plain).collect::<String>())
 }
 
-/// All files of a sweep but the histogram log, which [`write_histogram_log`] writes point by point.
+/// All files of a sweep except the histogram log, which [`write_histogram_log`] writes point by point.
 ///
 /// # Errors
 /// If a chart cannot be drawn.
@@ -239,11 +241,11 @@ pub fn sweep_files(swept: &Swept, origin: &Origin) -> Result<Vec<File<'static>>,
     Ok(files)
 }
 
-/// Writes a histogram log: for each tag, the middle (ns) and the count of each bucket. `what` says what an interval is;
-/// `seconds` is how long each of them lasted.
+/// Writes a histogram log: for each tag, the middle (ns) and the count of each bucket. `what` describes an interval in words;
+/// `seconds` is the length of each interval.
 ///
 /// # Errors
-/// In words: a value that an HDR histogram cannot hold, or what the writer says.
+/// In words: a value exceeds the range of an HDR histogram, or the writer fails.
 pub fn write_histogram_log(
     into: &mut dyn Write,
     tagged: impl Iterator<Item = (String, Vec<(u64, u64)>)>,
@@ -254,7 +256,7 @@ pub fn write_histogram_log(
     let mut into = into;
     let mut writer = IntervalLogWriterBuilder::new()
         .add_comment(&format!("[Latencies of requests that were answered, in nanoseconds; {what}]"))
-        // Simulated time has no date: it begins where the clock of the format does, and so the bytes are always the same.
+        // Simulated time has no date, so the log starts at the epoch and its bytes are reproducible.
         .with_start_time(SystemTime::UNIX_EPOCH)
         .begin_log_with(&mut into, &mut serializer)
         .map_err(|error| error.to_string())?;

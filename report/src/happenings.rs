@@ -1,22 +1,22 @@
-//! Happenings in the order of time, for the text, the page and the time axis of the charts.
+//! Happenings in chronological order, for the text, the page and the time axis of the charts.
 
 use lab::happenings::{Moment, is_caused_by_a_fault, moments};
 use lab::result::{FaultWindow, HappenedAt, Happenings, RunResult};
 
-/// An instant that is marked on the axis of time.
+/// A marked instant on the time axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     /// The instant, s.
     pub at_s: f64,
-    /// What happened: shown when pointed at, and read aloud.
+    /// Description, shown on hover and read by screen readers.
     pub title: String,
 }
 
 use crate::units;
 
-/// More marks than this on one axis run into each other.
+/// Maximum number of marks on one axis; more would run into each other.
 const MARKS_MAX: usize = 60;
-/// Different happenings that the title of a mark names before it counts the rest.
+/// Maximum number of different happenings named in the title of a mark; the rest are counted.
 const NAMED_MAX: usize = 4;
 
 /// All happenings whose instant is known, oldest first.
@@ -40,13 +40,13 @@ pub fn unannounced(result: &RunResult) -> Vec<Moment<'_>> {
 }
 
 fn is_announced(moment: &Moment<'_>, faults: &[FaultWindow]) -> bool {
-    // Instants come from whole nanoseconds in different ways.
+    // The two instants are converted from whole nanoseconds in different ways.
     let is_then = |at_s: f64| (moment.at_s - at_s).abs() < 1e-6;
     let borders = |fault: &FaultWindow| is_then(fault.at_s) || fault.until_s.is_some_and(is_then);
     is_caused_by_a_fault(moment.name) && faults.iter().any(borders)
 }
 
-/// Happenings of a kind and place whose instant is not kept.
+/// Number of happenings of a kind and place whose instants are not kept.
 #[must_use]
 pub fn left_out(of: &Happenings) -> u64 {
     of.count - (of.first.len() + of.last.len()) as u64
@@ -60,7 +60,7 @@ pub(crate) fn marks(result: &RunResult) -> Vec<Mark> {
         .map(|moment| (moment.at_s, format!("{} ({})", moment.words(), moment.place), 1))
         .collect();
     for of in result.happenings.iter().filter(|of| left_out(of) > 0) {
-        // Between the first and the last only the windows are known.
+        // Between the first and the last ones only counts per window are known.
         let (Some(from), Some(until)) = (of.first.last(), of.last.first()) else { continue };
         let between = of
             .windows
@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    /// The storm, from -30 s to 300 s with a fault from 60 s to 80 s.
+    /// A storm from -30 s to 300 s with a fault from 60 s to 80 s.
     fn storm(happenings: Vec<Happenings>) -> RunResult {
         RunResult { happenings, ..sample::storm() }
     }

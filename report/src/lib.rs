@@ -1,11 +1,11 @@
-//! From a finished run to what people read: text, JSON, CSV, charts and HTML.
+//! Converts a finished run to what people read: text, JSON, CSV, charts and HTML.
 //!
 //! Everything here is a pure function of a [`RunResult`](lab::result::RunResult), which is plain data: no component's
 //! type, no clock, no terminal. The same result gives the same bytes everywhere.
 //!
 //! ```text
 //!              ┌── text      one screen for a terminal
-//!  RunResult ──┼── findings  what an operator would point at, in sentences
+//!  RunResult ──┼── findings  what an operator would point out, in sentences
 //!              ├── json, csv
 //!              └── charts ──── SVG, PNG ── html   one self-contained page
 //! ```
@@ -32,7 +32,7 @@ pub mod words;
 
 pub use lab::file;
 
-// Each of its users needs another part of it.
+// Each user needs a different part of the module.
 #[cfg(test)]
 #[allow(dead_code)]
 #[path = "../tests/it/sample.rs"]

@@ -1,16 +1,16 @@
-//! Outcomes of calls, as the language names them: which of them are good, and shares of them in words.
+//! Outcomes of calls by their names in the language: which count as success, and their shares in words.
 
 use lab::result::Table;
 
 use crate::units;
 
-/// True for the outcomes that answer the caller: `ok`, `accepted` and `degraded`.
+/// True for outcomes that answer the caller: `ok`, `accepted` and `degraded`.
 #[must_use]
 pub fn is_success(outcome: &str) -> bool {
     matches!(outcome, "ok" | "accepted" | "degraded")
 }
 
-/// Share of the ended calls that were answered; `None` where none has ended.
+/// Share of the ended calls that were answered; `None` if none has ended.
 #[must_use]
 pub fn success_share(outcomes: &Table<u64>) -> Option<f64> {
     let total: u64 = outcomes.values().sum();
@@ -18,7 +18,7 @@ pub fn success_share(outcomes: &Table<u64>) -> Option<f64> {
     (total > 0).then(|| good as f64 / total as f64)
 }
 
-/// Outcomes that occurred with their shares: the good ones first, then by size, then by name.
+/// Outcomes that occurred, with their shares: successes first, then by size, then by name.
 #[must_use]
 pub fn ranked(outcomes: &Table<u64>) -> Vec<(&str, f64)> {
     let total: u64 = outcomes.values().sum();
@@ -30,7 +30,7 @@ pub fn ranked(outcomes: &Table<u64>) -> Vec<(&str, f64)> {
     present.into_iter().map(|(name, count)| (name, count as f64 / total as f64)).collect()
 }
 
-/// The failures in words, largest first: `80 % timeout, 15 % overload`; at most `limit`, the rest summed up.
+/// The failures in words, largest first: `80 % timeout, 15 % overload`; at most `limit`, the rest merged.
 #[must_use]
 pub fn failures_in_words(outcomes: &Table<u64>, limit: usize) -> String {
     let failures: Vec<(&str, f64)> = ranked(outcomes).into_iter().filter(|(name, _)| !is_success(name)).collect();

@@ -1,27 +1,27 @@
-//! Reading the windowed series of a result: columns by path, totals over workloads, means between two instants, and
+//! Access to the windowed series of a result: columns by path, totals over workloads, means between two instants, and
 //! stretches of windows.
 
 use lab::result::{FaultWindow, RunResult, Series};
 
-/// The column of a metric, where it was recorded.
+/// The column of a metric, if it was recorded.
 #[must_use]
 pub fn column<'a>(result: &'a RunResult, path: &str) -> Option<&'a [Option<f64>]> {
     result.series.columns.get(path).map(Vec::as_slice)
 }
 
-/// The sum over all workloads of a metric, per window; a window is unknown only where all workloads are.
+/// The sum of a metric over all workloads, per window; a window is unknown only if it is unknown for all of them.
 #[must_use]
 pub fn workload_total(result: &RunResult, metric: &str) -> Vec<Option<f64>> {
     sum(result, workload_paths(result, metric))
 }
 
-/// The largest over all workloads of a metric, per window.
+/// The maximum of a metric over all workloads, per window.
 #[must_use]
 pub fn workload_worst(result: &RunResult, metric: &str) -> Vec<Option<f64>> {
     combined(result, workload_paths(result, metric), f64::max)
 }
 
-/// The sum over all links of a metric, per window.
+/// The sum of a metric over all links, per window.
 #[must_use]
 pub fn link_total(result: &RunResult, metric: &str) -> Vec<Option<f64>> {
     let paths = result
@@ -31,7 +31,7 @@ pub fn link_total(result: &RunResult, metric: &str) -> Vec<Option<f64>> {
     sum(result, paths)
 }
 
-/// The sum of columns, per window; a window is unknown only where all are.
+/// The sum of columns, per window; a window is unknown only if it is unknown in all columns.
 #[must_use]
 pub fn sum(result: &RunResult, paths: impl Iterator<Item = String>) -> Vec<Option<f64>> {
     combined(result, paths, |sum, value| sum + value)
@@ -59,13 +59,13 @@ fn workload_paths(result: &RunResult, metric: &str) -> impl Iterator<Item = Stri
     result.workloads.keys().map(move |workload| format!("workloads.{workload}.{metric}"))
 }
 
-/// Mean of the known values of the windows that lie wholly in `from_s..until_s`; `None` where there are none.
+/// Mean of the known values of the windows that lie completely in `from_s..until_s`; `None` if there are none.
 #[must_use]
 pub fn mean_between(series: &Series, values: &[Option<f64>], from_s: f64, until_s: f64) -> Option<f64> {
     let mut sum = 0.0;
     let mut count = 0_u32;
     for (at_s, value) in series.at_s.iter().zip(values) {
-        // A thousandth of a window forgives the rounding of instants that are sums of windows.
+        // Tolerate a thousandth of a window, for rounding in instants that are sums of windows.
         let slack = series.window_s * 1e-3;
         if *at_s >= from_s - slack
             && at_s + series.window_s <= until_s + slack
@@ -78,7 +78,7 @@ pub fn mean_between(series: &Series, values: &[Option<f64>], from_s: f64, until_
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// When the simulated time ends, s.
+/// The end of the simulated time, s.
 #[must_use]
 pub fn end_s(result: &RunResult) -> f64 {
     result.run.duration_s
@@ -90,18 +90,18 @@ pub fn fault_name(fault: &FaultWindow) -> &str {
     fault.name.as_deref().unwrap_or(&fault.what)
 }
 
-/// Windows next to each other that have something in common.
+/// Consecutive windows with a common property.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
     /// Number of windows.
     pub windows: usize,
-    /// Where the first begins, s.
+    /// Start of the first, s.
     pub from_s: f64,
-    /// Where the last ends, s.
+    /// End of the last, s.
     pub until_s: f64,
 }
 
-/// The stretches of whole windows of the measured time for which something holds, in the order of time.
+/// The stretches of whole windows in the measured time for which `holds` is true, in chronological order.
 #[must_use]
 pub fn stretches(result: &RunResult, holds: impl Fn(usize) -> bool) -> Vec<Stretch> {
     let series = &result.series;
@@ -123,13 +123,13 @@ pub fn stretches(result: &RunResult, holds: impl Fn(usize) -> bool) -> Vec<Stret
     found
 }
 
-/// The longest stretch; of equals the first.
+/// The longest stretch; the first of several equal ones.
 #[must_use]
 pub fn longest(stretches: &[Stretch]) -> Option<Stretch> {
     stretches.iter().copied().reduce(|a, b| if b.windows > a.windows { b } else { a })
 }
 
-/// The windows that lie wholly within the measured time.
+/// The windows that lie completely within the measured time.
 #[must_use]
 pub fn measured(result: &RunResult) -> std::ops::Range<usize> {
     lab::recovery::windows_between(&result.series, 0.0, end_s(result))
@@ -144,11 +144,11 @@ pub(crate) fn joined(names: &[&str]) -> String {
     }
 }
 
-/// Windows that a chart shows at most; a page is a few hundred pixels wide.
+/// Maximum number of windows in a chart; a page is a few hundred pixels wide.
 pub(crate) const SHOWN_MAX: usize = 2_000;
 
-/// The windows that a chart shows where there are more than [`SHOWN_MAX`]: of every stretch of them the lowest and the
-/// highest, so that no peak and no dip is lost, and an unknown one where nothing else is.
+/// The windows that a chart shows if there are more than [`SHOWN_MAX`]: the lowest and the highest of every stretch, so
+/// that no peak and no dip is lost, and an unknown one where there is no other.
 pub(crate) fn shown(windows: usize, height: impl Fn(usize) -> Option<f64>) -> Vec<usize> {
     if windows <= SHOWN_MAX {
         return (0..windows).collect();

@@ -1,12 +1,12 @@
-//! Figures as people write them: three significant digits, a unit, a space between.
+//! Formats figures for people: three significant digits, a space, a unit.
 //!
-//! Two notations for time, on purpose: a *measured* time reads `12.3 ms`; an *instant* or length of the scenario reads
-//! as the scenario language writes it, `1m30s`, so that it can be found there.
+//! There are two notations for time, on purpose: a *measured* time reads `12.3 ms`; an *instant* or length of the scenario
+//! reads as in the scenario language, `1m30s`, so that it can be found there.
 
-/// What stands where a figure cannot be known.
+/// Placeholder for an unknown figure.
 pub const UNKNOWN: &str = "–";
 
-/// Three significant digits of a value from 0 up to 1000: `1.23`, `12.3`, `123`.
+/// Three significant digits of a value between 0 and 1000: `1.23`, `12.3`, `123`.
 fn significant(value: f64) -> String {
     if value == 0.0 {
         "0".to_owned()
@@ -43,14 +43,14 @@ pub fn time(seconds: f64) -> String {
     }
 }
 
-/// An instant or a length of the scenario in seconds, as its language writes it: `250ms`, `90s` is `1m30s`, `-30s`.
+/// An instant or length of the scenario in seconds, in the notation of its language: `250ms`, `1m30s` for 90 s, `-30s`.
 #[must_use]
 pub fn instant(seconds: f64) -> String {
     if !seconds.is_finite() {
         return UNKNOWN.to_owned();
     }
     if seconds.abs() > 1e9 {
-        // Thirty years: no scenario, but a figure all the same.
+        // More than thirty years: no scenario is that long, but a figure may be.
         return format!("{seconds:.2e}s");
     }
     let sign = if seconds < 0.0 { "-" } else { "" };
@@ -64,7 +64,7 @@ pub fn instant(seconds: f64) -> String {
     if nanoseconds < 1_000_000_000 {
         return format!("{sign}{}ms", trimmed(nanoseconds as f64 / 1e6));
     }
-    // Beyond a minute, more than milliseconds are never of interest.
+    // Above a minute, nothing finer than milliseconds matters.
     let milliseconds = (nanoseconds + 500_000) / 1_000_000;
     let (minutes, rest) = (milliseconds / 60_000, milliseconds % 60_000);
     let (hours, minutes) = (minutes / 60, minutes % 60);
@@ -81,13 +81,13 @@ pub fn instant(seconds: f64) -> String {
     text
 }
 
-/// Up to three decimals, without zeros at the end.
+/// Up to three decimals, without trailing zeros.
 fn trimmed(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A number of things, short: `0`, `0.25`, `12.3`, `9,876`, `143 k`, `1.20 M`.
+/// A number of things, abbreviated: `0`, `0.25`, `12.3`, `9,876`, `143 k`, `1.20 M`.
 #[must_use]
 pub fn quantity(value: f64) -> String {
     let magnitude = value.abs();
@@ -123,7 +123,7 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
-/// A whole number with its thousands set apart: `143,000`.
+/// A whole number with thousands separators: `143,000`.
 #[must_use]
 pub fn grouped(value: u64) -> String {
     let digits = value.to_string();
@@ -137,8 +137,8 @@ pub fn grouped(value: u64) -> String {
     text
 }
 
-/// A share between 0 and 1: `0 %`, `4.9 %`, `87 %`, `99.95 %`. All but all is never rounded to 100 %, and hardly
-/// anything never to 0 %, because the difference between no failures and few is what a reader looks for.
+/// A share between 0 and 1: `0 %`, `4.9 %`, `87 %`, `99.95 %`. Shares below 1 never round to 100 %, and shares above 0 never
+/// to 0 %, because readers look for the difference between no failures and a few.
 #[must_use]
 pub fn share(share: f64) -> String {
     if !share.is_finite() {
@@ -155,35 +155,35 @@ pub fn share(share: f64) -> String {
     } else if percent < 9.95 {
         format!("{percent:.1} %")
     } else if rest <= 0.0 || rest > 1.0 {
-        // From 90 to 99 % the first decimal is a tenth of what is missing; below that it is noise.
+        // From 90 to 99 %, the first decimal is a tenth of the rest; below that it is noise.
         if rest > 0.0 && rest < 9.95 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
     } else if rest < 0.001 {
         ">99.99 %".to_owned()
     } else if rest < 0.01 {
         format!("{percent:.3} %")
     } else {
-        // Truncated, so that 99.996 % does not become 100.00 %.
+        // Truncate, so that 99.996 % does not become 100.00 %.
         format!("{:.2} %", (percent * 100.0).floor() / 100.0)
     }
 }
 
-/// How many times: `1.00`, `3.05`, `12.3`, with the sign that says so.
+/// A factor: `1.00`, `3.05`, `12.3`, with a multiplication sign.
 #[must_use]
 pub fn factor(value: f64) -> String {
     if value.is_finite() { format!("×{}", significant(value)) } else { UNKNOWN.to_owned() }
 }
 
-/// A number of bytes, in powers of 1024 as the scenario language: `512 B`, `1.50 MiB`.
+/// A number of bytes, in powers of 1000: `512 B`, `1.50 MB`.
 #[must_use]
 pub fn size(bytes: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     if !bytes.is_finite() {
         return UNKNOWN.to_owned();
     }
     let mut value = bytes.abs();
     let mut unit = 0;
     while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
+        value /= 1000.0;
         unit += 1;
     }
     let digits = if unit == 0 { format!("{value:.0}") } else { significant(value) };
@@ -196,7 +196,7 @@ pub fn or_unknown(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| UNKNOWN.to_owned(), text)
 }
 
-/// A name that is too long, shortened in the middle, where names differ least: `checkout…replica`.
+/// Shortens a name that is too long in the middle, where names differ least: `checkout…replica`.
 #[must_use]
 pub fn shortened(name: &str, width: usize) -> String {
     let length = name.chars().count();
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(rate(999.7), "1.00 k/s");
         assert_eq!(grouped(143_000), "143,000");
         assert_eq!(grouped(7), "7");
-        assert_eq!(size(1_572_864.0), "1.50 MiB");
+        assert_eq!(size(1_500_000.0), "1.50 MB");
     }
 
     #[test]

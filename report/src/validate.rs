@@ -1,11 +1,11 @@
-//! The table of simulated systems against theory, for a terminal.
+//! The table that compares simulated systems with theory, for a terminal.
 
 use analysis::theory::{Validation, Verdict};
 
 use crate::text::aligned;
 use crate::units;
 
-/// The table, and what it comes to in a sentence.
+/// The table, followed by its summary in a sentence.
 #[must_use]
 pub fn text(validation: &Validation) -> String {
     let heading = ["model", "figure", "theory", "simulated", "interval", "verdict"].map(str::to_owned);
@@ -26,7 +26,7 @@ fn row(verdict: &Verdict) -> [String; 6] {
     ]
 }
 
-/// A figure with five digits: three, as elsewhere, would hide what is to be compared.
+/// A figure with five digits: three, as elsewhere, would hide the differences.
 #[must_use]
 pub fn written(figure: &str, value: f64) -> String {
     let (value, unit) = if figure.ends_with("_s") { (value * 1e3, " ms") } else { (value, "") };
@@ -35,7 +35,7 @@ pub fn written(figure: &str, value: f64) -> String {
     format!("{value:.digits$}{unit}")
 }
 
-/// A summary of the table, with how often it would fail by chance alone.
+/// A summary of the table, with the probability of failing by chance alone.
 #[must_use]
 pub fn sentence(validation: &Validation) -> String {
     let all = validation.verdicts.len();

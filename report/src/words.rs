@@ -1,7 +1,7 @@
 //! Paths of metrics and settings in words, for titles and sentences: `workloads.users.latency.p99` is the "p99 latency of
-//! users". The path itself stands beside them wherever it can be copied.
+//! users". The path itself is shown as well wherever readers may need to copy it.
 
-/// A metric: what it measures, and of what.
+/// A metric in words.
 #[must_use]
 pub fn metric(path: &str) -> String {
     let parts: Vec<&str> = path.split('.').collect();
@@ -40,14 +40,14 @@ fn measured(rest: &[&str]) -> String {
     }
 }
 
-/// A setting: what it is, and of what.
+/// A setting in words.
 #[must_use]
 pub fn setting(path: &str) -> String {
     let parts: Vec<&str> = path.split('.').collect();
     match parts.as_slice() {
         ["workloads", name, "arrivals", process] => format!("{} arrivals of {name}", plain(process)),
         ["workloads" | "components", name, rest @ ..] if !rest.is_empty() => {
-            // Sections and places in lists say little of what is set.
+            // Names of sections and indices in lists add little.
             let says = |part: &&str| {
                 !["links", "calls", "handlers", "default"].contains(part) && !part.bytes().all(|b| b.is_ascii_digit())
             };
@@ -63,7 +63,7 @@ fn plain(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// With a capital at the beginning, as titles and sentences have; `p99` stays what it is.
+/// Capitalises the first word for titles and sentences; leaves `p99` as it is.
 #[must_use]
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();

@@ -1,4 +1,4 @@
-//! The code that a declaration becomes.
+//! Generates the code for a declaration.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -95,7 +95,7 @@ fn opening(fields: &[Field], shorthand: Option<&LitStr>) -> TokenStream {
     }
 }
 
-/// The words that alone stand for a map of these fields.
+/// The words that may be written alone in place of a map of these fields.
 fn bare_words(fields: &[Field]) -> TokenStream {
     let flattened = fields.iter().filter(|field| field.flatten).map(|field| &field.kind);
     quote! {{
@@ -106,7 +106,7 @@ fn bare_words(fields: &[Field]) -> TokenStream {
     }}
 }
 
-/// All keys of a map of these fields, those of flattened ones included.
+/// All keys of a map of these fields, including those of flattened ones.
 fn words(fields: &[Field]) -> TokenStream {
     let each = fields.iter().map(|field| {
         let Field { key, kind, .. } = field;
@@ -267,7 +267,7 @@ fn read_variant(index: usize, variant: &Variant) -> TokenStream {
     }
 }
 
-/// The pattern of a variant, and the expression of what stands behind its word, if anything does.
+/// The pattern of a variant, and the expression of its content, if any.
 fn write_variant(variant: &Variant) -> (TokenStream, TokenStream) {
     let name = &variant.name;
     match &variant.content {
@@ -427,7 +427,7 @@ fn emit_enum(declaration: &Declaration, variants: &[Variant], bare: Option<&Iden
     }
 }
 
-/// An enum whose word stands in a key of its own, with the variant's settings beside it.
+/// An enum whose word is the value of a tag key, with the variant's settings beside it.
 fn emit_tagged(declaration: &Declaration, variants: &[Variant], tag: &LitStr) -> TokenStream {
     let Declaration { name, doc, .. } = declaration;
     let title = name.to_string();

@@ -1,4 +1,4 @@
-//! The declaration of a settings type, as the attributes and doc comments say it.
+//! The declaration of a settings type, as given by its attributes and doc comments.
 
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Error, Expr, ExprLit, Fields, Ident, Lit, LitStr, Meta, Result, Type};
@@ -188,7 +188,7 @@ impl Field {
     }
 }
 
-/// A default as it would be written in a scenario: a text, or a number or truth value without quotes.
+/// A default as written in a scenario: text, or a number or boolean without quotes.
 fn written(value: &Expr) -> Result<LitStr> {
     let (sign, literal) = match value {
         Expr::Lit(ExprLit { lit, .. }) => ("", lit),
@@ -218,7 +218,7 @@ fn for_each_setting(
     Ok(())
 }
 
-/// The doc comment, lines of a paragraph kept apart as written.
+/// The doc comment, keeping its line breaks.
 fn doc(attributes: &[Attribute]) -> String {
     let mut lines = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("doc")) {
@@ -235,7 +235,7 @@ fn doc(attributes: &[Attribute]) -> String {
     lines.join("\n").trim().to_string()
 }
 
-/// `PowerOfTwo` as `power_of_two`: a capital begins a word unless another one stands before it.
+/// Converts `PowerOfTwo` to `power_of_two`: a capital starts a word unless another capital precedes it.
 fn snake_case(name: &str) -> String {
     let mut word = String::new();
     let mut before = '_';

@@ -1,7 +1,7 @@
-//! What derived settings are made of: binding the keys of a map to fields, and a word to a variant.
+//! The building blocks of derived settings: binding the keys of a map to fields, and a word to a variant.
 //!
-//! The derive emits calls of these functions and tables of [`FieldRule`]s, nothing more, so that the way settings are
-//! bound can be read here. Every function reports its problems and goes on, so that all are found in one pass.
+//! The derive emits only calls to these functions and tables of [`FieldRule`]s, so that the binding logic can be read
+//! here. Every function reports its problems and continues, so that all are found in one pass.
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -13,42 +13,42 @@ use crate::problem::{Problem, did_you_mean, nearest, one_of};
 use crate::reader::{Reader, Setting};
 use crate::tree::{Entry, Node, Value};
 
-/// The code of a problem with something that the language has and this version does not.
+/// The code of problems with features of the language that this version does not support.
 pub const NOT_YET: &str = "not_yet";
 
-/// What a field's description says, apart from its type.
+/// The description of a field, apart from its type.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldRule {
     /// The key in a scenario.
     pub key: &'static str,
-    /// What it is: the doc comment.
+    /// Its description: the doc comment.
     pub doc: &'static str,
-    /// The default as it would be written, if there is one.
+    /// The default as written in a scenario, if any.
     pub default: Option<&'static str>,
-    /// The range of its values: `1..=100`, `>0`, `..1`.
+    /// The range of allowed values: `1..=100`, `>0`, `..1`.
     pub range: Option<&'static str>,
     /// Whether it may change during a run.
     pub live: bool,
     /// An example value.
     pub example: Option<&'static str>,
-    /// Whether its own keys stand among those of the map.
+    /// Whether its keys are written among those of the containing map.
     pub flattened: bool,
 }
 
-/// Settings whose keys can stand among those of another map: derived structs and enums.
+/// Settings whose keys can be written among those of another map: derived structs and enums.
 pub trait Part: Setting {
-    /// Reads it from those keys of the map that are its own.
+    /// Reads it from its own keys of the map.
     fn read_part(fields: &mut Fields<'_>, cx: &mut Reader) -> Option<Self>;
 
-    /// Writes its keys among those of a map.
+    /// Adds its keys to those of a map.
     fn write_part(&self, entries: &mut Vec<Entry>);
 
-    /// The words that may stand alone for the whole map: those of a choice.
+    /// The words that may be written alone in place of the whole map: those of a choice.
     fn bare_words() -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Whether at least one of its keys is there.
+    /// Whether at least one of its keys is present.
     fn is_present(fields: &Fields<'_>) -> bool {
         let words = Self::words();
         fields.entries.iter().any(|entry| words.contains(&entry.key.as_str()))
@@ -89,39 +89,39 @@ impl<T: Part> Part for Box<T> {
     }
 }
 
-/// How a value that is not a map of the struct's own keys is to be taken.
+/// How to interpret a value that is not a map of the struct's own keys.
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
-    /// The key that such a value stands for.
+    /// The key that such a value is assigned to.
     pub shorthand: Option<&'static str>,
-    /// The words of the shorthand's own type: a map of these is such a value too.
+    /// The words of the shorthand's own type: a map of these counts as such a value too.
     pub shorthand_words: Vec<&'static str>,
-    /// All keys that the struct takes itself.
+    /// All keys of the struct itself.
     pub own_words: Vec<&'static str>,
     /// Words of flattened choices: one of them alone stands for the whole struct.
     pub flattened_words: Vec<&'static str>,
-    /// Whether every key has a default or may be absent, so that `{}` is something.
+    /// Whether every key has a default or may be absent, so that `{}` is valid.
     pub can_be_empty: bool,
 }
 
-/// The keys of one map, while they are bound to fields.
+/// The keys of one map while they are bound to fields.
 pub struct Fields<'a> {
     entries: Cow<'a, [Entry]>,
     taken: Vec<bool>,
     known: Vec<&'static str>,
-    /// Keys that are required and not there, with what to say of each unless a slip of the pen explains it.
+    /// Required keys that are missing, each with its problem, which is dropped if a typo explains it.
     missing: Vec<(&'static str, Problem)>,
-    /// Where the word stands that says which settings are beside it.
+    /// The tag's word and its span.
     tag: Option<(Span, String)>,
-    /// Whether the one entry is the value of a shorthand, whose key nobody wrote.
+    /// Whether the only entry is the value of a shorthand, whose key was not written.
     implied: bool,
     span: Span,
-    /// Whether it is not known which keys belong here, so that none can be called unknown.
+    /// Whether the set of valid keys is unknown, so that no key can be reported as unknown.
     obscure: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Takes a node as a map of settings.
+    /// Opens a node as a map of settings.
     pub fn open(node: &'a Node, cx: &mut Reader, opening: &Opening) -> Option<Fields<'a>> {
         let mut implied = false;
         let entries = match &node.value {
@@ -171,7 +171,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Reads a field: its key, else its default, else what its type says of an absent key.
+    /// Reads a field: from its key, else from its default, else from its type's value for an absent key.
     pub fn read<T: Setting>(&mut self, cx: &mut Reader, rule: &FieldRule) -> Option<T> {
         match self.take(rule.key) {
             Some(place) => self.read_at(place, cx),
@@ -182,13 +182,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads an entry; what a shorthand stands for is where the shorthand stands.
+    /// Reads an entry; the path of a shorthand's value does not include the implied key.
     fn read_at<T: Setting>(&self, place: usize, cx: &mut Reader) -> Option<T> {
         let entry = &self.entries[place];
         if self.implied { T::read(&entry.value, cx) } else { cx.read_entry(entry) }
     }
 
-    /// Reads a field whose default is made by a function.
+    /// Reads a field whose default is computed by a function.
     pub fn read_or<T: Setting>(&mut self, cx: &mut Reader, rule: &FieldRule, default: fn() -> T) -> Option<T> {
         match self.take(rule.key) {
             Some(place) => self.read_at(place, cx),
@@ -219,7 +219,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Reads a field whose keys stand among those of this map.
+    /// Reads a field whose keys are among those of this map.
     pub fn read_part<T: Part>(&mut self, cx: &mut Reader, rule: &FieldRule) -> Option<T> {
         match rule.default {
             Some(text) if !T::is_present(self) => {
@@ -230,7 +230,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes the one entry whose key is among a choice's words; reports none or several.
+    /// Takes the only entry whose key is among a choice's words; reports if there are none or several.
     pub fn take_choice(&mut self, cx: &mut Reader, words: &[&'static str]) -> Option<(usize, Entry)> {
         self.known.extend(words);
         let mut chosen: Option<(usize, usize)> = None;
@@ -255,7 +255,8 @@ impl<'a> Fields<'a> {
         match chosen {
             Some((word, place)) => Some((word, self.entries[place].clone())),
             None => {
-                // A key that is nearly one of the words is reported here, so that it is not reported again as unknown.
+                // A key that is similar to one of the words is reported here, so that it is not also reported as
+                // unknown.
                 for place in 0..self.entries.len() {
                     let entry = &self.entries[place];
                     if !self.taken[place] && nearest(&entry.key, words.iter().copied()).is_some() {
@@ -270,7 +271,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes the key whose word says which settings stand beside it.
+    /// Takes the tag key, whose word selects the settings beside it.
     pub fn take_tag(&mut self, cx: &mut Reader, tag: &'static str, words: &[&'static str]) -> Option<usize> {
         let Some(place) = self.take(tag) else {
             self.obscure = true;
@@ -286,20 +287,20 @@ impl<'a> Fields<'a> {
         index
     }
 
-    /// The word that says which settings stand beside it.
+    /// The tag's word.
     pub fn tag_word(&self) -> &str {
         self.tag.as_ref().map_or("", |(_, word)| word)
     }
 
-    /// Refuses the whole map for its tag's word: what stands beside it cannot be judged then.
+    /// Rejects the whole map because of its tag's word; the settings beside it cannot be checked then.
     pub fn refuse_tag<T>(&mut self, cx: &mut Reader, mut problem: Problem) -> Option<T> {
         self.obscure = true;
         problem.span = self.tag.as_ref().map(|(span, _)| *span).unwrap_or_else(|| cx.introduced_at(self.span));
         cx.refuse(problem)
     }
 
-    /// Reports every key that nothing has asked for, and those that are missing. Where an unknown key is nearly a
-    /// missing one, it is the mistake, and said once.
+    /// Reports every unused key and every missing one. If an unknown key is similar to a missing one, only the unknown
+    /// one is reported.
     pub fn close(self, cx: &mut Reader) {
         let mut explained = Vec::new();
         for (entry, taken) in self.entries.iter().zip(&self.taken) {
@@ -351,7 +352,7 @@ impl Opening {
     }
 }
 
-/// The first sentence of a doc comment without its full stop.
+/// The first sentence of a doc comment, without its full stop.
 pub fn first_sentence(doc: &str) -> &str {
     let line = doc.split("\n\n").next().unwrap_or_default();
     let end = line.find(". ").unwrap_or(line.len());
@@ -367,7 +368,7 @@ fn unknown_key(entry: &Entry, known: &[&'static str]) -> Problem {
     }
 }
 
-/// A default as a node. One that cannot be parsed is taken as text, which the setting's own reader then refuses.
+/// Parses a default into a node. If parsing fails, it is treated as text, which the setting's own reader then rejects.
 fn default_node(text: &str) -> Node {
     notation::parse(text, crate::place::SourceId::NOWHERE).unwrap_or_else(|_| Node::scalar(text))
 }
@@ -410,7 +411,7 @@ impl<T: Setting + PartialOrd> Range<T> {
     }
 }
 
-/// The two ends of a range: `a..=b`, `a..b`, `a..`, `..=b`, and with an excluded lower end `>a`, `>a..=b`.
+/// The bounds of a range: `a..=b`, `a..b`, `a..`, `..=b`, and with an excluded lower bound `>a`, `>a..=b`.
 pub fn split_range(text: &str) -> (Bound<&str>, Bound<&str>) {
     let (low, high) = match text.split_once("..") {
         Some((low, high)) => (low.trim(), high.trim()),
@@ -429,7 +430,7 @@ pub fn split_range(text: &str) -> (Bound<&str>, Bound<&str>) {
     (low, high)
 }
 
-/// A range as it is said in a message: "at least 1 and at most 100".
+/// A range in words, for messages: "at least 1 and at most 100".
 pub fn range_in_words(text: &str) -> String {
     let (low, high) = split_range(text);
     let low = match low {
@@ -449,22 +450,22 @@ pub fn range_in_words(text: &str) -> String {
     }
 }
 
-/// What a node means to a choice.
+/// The interpretation of a node as a choice.
 pub enum Chosen {
-    /// The variant at this place in the list of words, with what stands behind the word.
+    /// The variant at this index in the list of words, with the settings of the word.
     Variant {
-        /// Its place.
+        /// The index.
         index: usize,
-        /// The word's entry; of a word alone, one with an empty map.
+        /// The word's entry; for a word alone, an entry with an empty map.
         entry: Entry,
-        /// Whether the word stood alone.
+        /// Whether the word was written alone.
         alone: bool,
     },
-    /// Not one of the words: it is the variant that needs none.
+    /// None of the words: the bare variant.
     Bare,
 }
 
-/// Takes a node as one of several words, alone or as the one key of a map.
+/// Interprets a node as one of several words, written alone or as the only key of a map.
 pub fn choose(node: &Node, cx: &mut Reader, words: &[&'static str], bare: bool) -> Option<Chosen> {
     match &node.value {
         Value::Scalar { text, .. } => match words.iter().position(|word| word == text) {
@@ -516,14 +517,14 @@ pub fn choose(node: &Node, cx: &mut Reader, words: &[&'static str], bare: bool) 
 fn unknown_choice(entry: &Entry, words: &[&'static str], bare: bool) -> Problem {
     let message = format!("expected one of {}, found `{}`", one_of(words), entry.key);
     let mut help = did_you_mean(&entry.key, words.iter().copied());
-    // Where a value needs no word, what is always the same is written without one.
+    // If values are accepted without a word, a constant is written that way.
     if bare && nearest(&entry.key, ["constant"]).is_some() {
         help = Some("write a constant as the value alone".to_string());
     }
     Problem::error("unknown_word", entry.key_span, message).help_if(help)
 }
 
-/// The place of a tag's word among the words.
+/// The index of a tag's word among the words.
 fn read_tag(entry: &Entry, cx: &mut Reader, tag: &str, words: &[&'static str]) -> Option<usize> {
     let Some(text) = entry.value.as_text() else {
         return cx.refuse_type(&entry.value, &format!("one of {}", one_of(words)));
@@ -534,8 +535,8 @@ fn read_tag(entry: &Entry, cx: &mut Reader, tag: &str, words: &[&'static str]) -
     })
 }
 
-/// Takes a node as a map whose tag key says which of several it is; gives the place of the word and the rest, for
-/// tables of kinds that are not derived.
+/// Interprets a node as a map with a tag key; returns the index of the word and the rest of the map, for tables of
+/// kinds that are not derived.
 pub fn choose_tagged(node: &Node, cx: &mut Reader, tag: &'static str, words: &[&'static str]) -> Option<(usize, Node)> {
     let mut fields = Fields::open(node, cx, &Opening { own_words: vec![tag], ..Opening::default() })?;
     let index = fields.take_tag(cx, tag, words)?;
@@ -543,7 +544,7 @@ pub fn choose_tagged(node: &Node, cx: &mut Reader, tag: &'static str, words: &[&
     Some((index, Node::new(Value::Map(rest), node.span)))
 }
 
-/// Refuses settings behind a word that takes none.
+/// Rejects settings after a word that takes none.
 pub fn read_nothing(entry: &Entry, cx: &mut Reader) -> Option<()> {
     match &entry.value.value {
         Value::Null => Some(()),
@@ -555,7 +556,7 @@ pub fn read_nothing(entry: &Entry, cx: &mut Reader) -> Option<()> {
     }
 }
 
-/// Reads what stands behind a word as one value; of a word alone, as one whose settings all have defaults.
+/// Reads the value of a word; for a word alone, with the defaults of all settings.
 pub fn read_behind<T: Setting>(entry: &Entry, alone: bool, cx: &mut Reader) -> Option<T> {
     if !alone {
         return cx.read_entry(entry);
@@ -566,7 +567,7 @@ pub fn read_behind<T: Setting>(entry: &Entry, alone: bool, cx: &mut Reader) -> O
     if !found.has_errors() {
         return value;
     }
-    // A word that stands for something that cannot be had is wrong with a value behind it too.
+    // The word of an unsupported feature is wrong even with a value.
     if found.iter().any(|problem| problem.code == NOT_YET) {
         cx.problems.extend(found);
         return None;
@@ -576,7 +577,7 @@ pub fn read_behind<T: Setting>(entry: &Entry, alone: bool, cx: &mut Reader) -> O
     cx.refuse(Problem::error("missing_value", entry.key_span, message).help(help))
 }
 
-/// Reads a value that needs no word; if it is none, names the words too.
+/// Reads a value that needs no word; if it is invalid, the error may also name the words.
 pub fn read_bare<T: Setting>(node: &Node, words: &[&'static str], cx: &mut Reader) -> Option<T> {
     let letters = node.as_text().is_some_and(|text| text.starts_with(|c: char| c.is_alphabetic()));
     if letters && !words.is_empty() && cx.read_quietly::<T>(node).is_none() {
@@ -590,14 +591,14 @@ pub fn read_bare<T: Setting>(node: &Node, words: &[&'static str], cx: &mut Reade
     T::read(node, cx)
 }
 
-/// Adds a field to the entries of a map that is written, unless an absent key says the same.
+/// Adds a field to the entries of a map being written, unless it equals the value of an absent key.
 pub fn write_field<T: Setting>(entries: &mut Vec<Entry>, key: &'static str, value: &T) {
     if !value.is_absent() {
         entries.push(Entry::new(key, value.write()));
     }
 }
 
-/// Writes a word with what stands behind it.
+/// Writes a word with its content.
 pub fn write_variant(word: &'static str, content: Option<Node>) -> Node {
     match content {
         Some(content) => Node::one(word, content),
@@ -621,7 +622,7 @@ pub fn describe_field<T: Setting>(book: &mut Book, rule: &FieldRule, default: Op
     }
 }
 
-/// Describes a variant; whether its word may stand alone is found by trying.
+/// Describes a variant; whether its word may be written alone is found by trying.
 pub fn describe_variant<T: Setting>(
     word: &'static str,
     doc: &'static str,
@@ -642,7 +643,7 @@ pub fn define_choice(book: &mut Book, name: &str, doc: &str, choice: impl FnOnce
     book.define(name, doc, |book| Body::Choice(choice(book)))
 }
 
-/// Adds what a choice wrote by itself to the entries of the map that holds it: a word alone becomes a key.
+/// Adds a choice's own output to the entries of the containing map: a word alone becomes a key.
 pub fn write_choice_part(written: &Node, entries: &mut Vec<Entry>) {
     match &written.value {
         Value::Map(choice) => entries.extend(choice.iter().cloned()),
@@ -651,8 +652,8 @@ pub fn write_choice_part(written: &Node, entries: &mut Vec<Entry>) {
     }
 }
 
-/// A map with a flattened choice, as short as it can be: where the choice is a word alone and everything else is as by
-/// default, the word stands for the whole.
+/// The shortest form of a map with a flattened choice: if the choice is a word alone and everything else has its
+/// default, the word stands for the whole map.
 pub fn shortest(entries: Vec<Entry>, bare_words: &[&'static str], rules: &[FieldRule]) -> Node {
     let mut word: Option<&str> = None;
     for entry in &entries {

@@ -1,25 +1,25 @@
-//! What may be written, as data: shapes of values, and a book of named definitions.
+//! The allowed contents of a scenario as data: shapes of values, and a book of named definitions.
 //!
-//! The derive fills the book from the same description that reads and writes settings. Schemas, reference pages and
-//! the question whether a path may change during a run are answered from it.
+//! The derive fills the book from the same declaration that reads and writes settings. It is used for schemas, for
+//! reference pages, and to decide whether a path may change during a run.
 
 use indexmap::IndexMap;
 
 use crate::place::Path;
 use crate::tree::{Entry, Node, Value};
 
-/// What a scalar may be in JSON, for schemas.
+/// The JSON types of a scalar, for schemas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Json {
     /// Any text.
     Text,
-    /// A text that matches the scalar's pattern.
+    /// Text that matches the scalar's pattern.
     Pattern,
     /// Any number.
     Number,
-    /// A whole number.
+    /// An integer.
     Integer,
-    /// A whole number that is not negative.
+    /// A nonnegative integer.
     Natural,
     /// A number between 0 and 1.
     Share,
@@ -27,18 +27,18 @@ pub enum Json {
     Boolean,
 }
 
-/// A value that is written as one scalar.
+/// A value that is written as a single scalar.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ScalarShape {
     /// Its name on reference pages: `duration`.
     pub name: &'static str,
     /// Its name in a sentence: `a duration`.
     pub article: &'static str,
-    /// How it may be written.
+    /// Examples of its notation.
     pub examples: &'static [&'static str],
-    /// The regular expression that its text matches (without the rules that an expression cannot tell).
+    /// A regular expression for its text (without the rules that an expression cannot capture).
     pub pattern: Option<&'static str>,
-    /// What it may be in JSON.
+    /// Its JSON types.
     pub json: &'static [Json],
 }
 
@@ -49,7 +49,7 @@ impl ScalarShape {
     }
 }
 
-/// What may be written at a place.
+/// The allowed values at a place.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// One scalar.
@@ -60,17 +60,17 @@ pub enum Shape {
     Pair(Box<Shape>),
     /// One such value, or a list of them.
     OneOrMany(Box<Shape>),
-    /// A map from names of the user's choice.
+    /// A map whose keys are chosen by the user.
     Map(&'static ScalarShape, Box<Shape>),
-    /// Nothing, or such a value.
+    /// Null, or such a value.
     NullOr(Box<Shape>),
-    /// Several forms.
+    /// One of several forms.
     AnyOf(Vec<Shape>),
     /// A definition of the book, by its full name.
     Named(String),
-    /// Anything: it is checked elsewhere.
+    /// Anything; checked elsewhere.
     Anything,
-    /// A key that the language has and this version refuses.
+    /// A key of the language that this version does not support.
     NotYet,
 }
 
@@ -79,20 +79,20 @@ pub enum Shape {
 pub struct Definition {
     /// Its full name: module and type.
     pub name: String,
-    /// What it is.
+    /// Its description.
     pub doc: String,
-    /// What may be written.
+    /// The allowed contents.
     pub body: Body,
 }
 
-/// The two sorts of definitions.
+/// The kinds of definitions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// Not described yet: the definition refers to itself.
+    /// Not described yet; seen only while a definition that refers to itself is being described.
     Pending,
     /// A map of settings.
     Fields(FieldsShape),
-    /// One of several words, perhaps with settings of its own.
+    /// One of several words, possibly with settings of its own.
     Choice(ChoiceShape),
 }
 
@@ -101,30 +101,30 @@ pub enum Body {
 pub struct FieldsShape {
     /// The settings in the order of the reference page.
     pub fields: Vec<FieldShape>,
-    /// The setting that a value stands for which is not a map of these settings.
+    /// The setting that receives a value that is not a map of these settings.
     pub shorthand: Option<&'static str>,
 }
 
 /// One setting of a map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldShape {
-    /// Its key; for a flattened part the Rust name, which is not written.
+    /// Its key; for a flattened part, the Rust name, which is not written.
     pub key: &'static str,
-    /// What it is.
+    /// Its description.
     pub doc: &'static str,
-    /// What may be written.
+    /// The allowed values.
     pub shape: Shape,
-    /// Whether it must be written.
+    /// Whether it is required.
     pub required: bool,
-    /// What it is when it is not written.
+    /// The value if it is not written.
     pub default: Option<Node>,
-    /// The range of its values, as in `1..=100`.
+    /// The range of allowed values, as in `1..=100`.
     pub range: Option<&'static str>,
     /// Whether it may change during a run.
     pub live: bool,
     /// An example value.
     pub example: Option<&'static str>,
-    /// Whether its own keys stand among those of the map.
+    /// Whether its keys are written among those of the containing map.
     pub flattened: bool,
 }
 
@@ -133,9 +133,9 @@ pub struct FieldShape {
 pub struct ChoiceShape {
     /// The words.
     pub variants: Vec<VariantShape>,
-    /// What else may be written in its place.
+    /// The shape of values that may be written instead of a word.
     pub bare: Option<Shape>,
-    /// The key that holds the word, where the variant's settings stand beside it.
+    /// The key that holds the word, if the variant's settings are written beside it.
     pub tag: Option<&'static str>,
 }
 
@@ -144,17 +144,17 @@ pub struct ChoiceShape {
 pub struct VariantShape {
     /// The word.
     pub word: &'static str,
-    /// What it is.
+    /// Its description.
     pub doc: &'static str,
-    /// Whether what stands behind it may change during a run.
+    /// Whether its content may change during a run.
     pub live: bool,
-    /// What stands behind the word.
+    /// The content of the word.
     pub content: Content,
-    /// Whether the word alone may be written.
+    /// Whether the word may be written alone.
     pub alone: bool,
 }
 
-/// What stands behind a word.
+/// The content of a word.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     /// Nothing.
@@ -168,17 +168,17 @@ pub enum Content {
 /// Whether the value at a path may change during a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Live {
-    /// It may.
+    /// It may change.
     Yes,
-    /// Where it is written short: then the setting with this key may, for which a value alone stands.
+    /// The setting with this key may change, for which a value alone stands where settings are written short.
     Short(&'static str),
-    /// It is fixed when the run begins.
+    /// It is fixed at the start of the run.
     No,
-    /// There is no such setting.
+    /// No such setting exists.
     Unknown,
 }
 
-/// The definitions by full name, in the order in which they were described.
+/// The definitions by full name, in the order of description.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Book {
     definitions: IndexMap<String, Definition>,
@@ -190,7 +190,7 @@ impl Book {
         Book::default()
     }
 
-    /// Describes a definition unless it is already there, and gives the shape that refers to it.
+    /// Adds a definition unless it already exists, and returns the shape that refers to it.
     pub fn define(&mut self, name: &str, doc: &str, describe: impl FnOnce(&mut Book) -> Body) -> Shape {
         if !self.definitions.contains_key(name) {
             let pending = Definition { name: name.to_string(), doc: doc.to_string(), body: Body::Pending };
@@ -203,7 +203,7 @@ impl Book {
         Shape::Named(name.to_string())
     }
 
-    /// Describes a choice whose word stands in a key of its own, from a table of words, docs and shapes.
+    /// Adds a choice with a tag key, from a table of words, docs and shapes.
     pub fn define_tagged(
         &mut self,
         name: &str,
@@ -217,8 +217,8 @@ impl Book {
         self.define(name, doc, |_| Body::Choice(ChoiceShape { variants, bare: None, tag: Some(tag) }))
     }
 
-    /// Adds a setting to a definition that is a map of settings, unless it has one of that key: for keys that are worked
-    /// in before the settings are read.
+    /// Adds a setting to a definition that is a map of settings, unless it already has that key. Used for keys that are
+    /// resolved before the settings are read.
     pub fn add_field(&mut self, name: &str, field: FieldShape) {
         if let Some(Definition { body: Body::Fields(fields), .. }) = self.definitions.get_mut(name)
             && fields.fields.iter().all(|known| known.key != field.key)
@@ -237,7 +237,7 @@ impl Book {
         self.definitions.values()
     }
 
-    /// The definitions, settings and words that nothing explains, for tests that keep the reference whole.
+    /// Definitions, settings and words without documentation, for tests that keep the reference complete.
     pub fn undocumented(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut fields = |place: &str, shape: &FieldsShape| {
@@ -271,8 +271,8 @@ impl Book {
         found
     }
 
-    /// The name of a definition without what all of a project's names have in common: the type, or module and type
-    /// where two types share a name.
+    /// The short name of a definition, without the common prefix: the type, or module and type if two types share a
+    /// name.
     pub fn title<'n>(&self, name: &'n str) -> &'n str {
         let last = |name: &'n str, parts: usize| {
             let mut places = name.rmatch_indices("::").map(|(place, _)| place + 2);

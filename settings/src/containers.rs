@@ -1,4 +1,4 @@
-//! Settings that hold others: lists, maps, optional ones, and ones that remember their place.
+//! Settings that contain others: lists, maps, optional values, and values with their source position.
 
 use crate::book::{Book, ScalarShape, Shape};
 use crate::place::{Path, Span};
@@ -92,7 +92,7 @@ fn read_members<T: Setting>(members: &[Node], cx: &mut Reader) -> Option<Vec<T>>
     (values.len() == members.len()).then_some(values)
 }
 
-/// Two values in a list: the ends of something.
+/// A list of two values: the ends of a range.
 impl<T: Setting> Setting for (T, T) {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
         match node.members() {
@@ -114,7 +114,7 @@ impl<T: Setting> Setting for (T, T) {
     }
 }
 
-/// A tree that is passed on as it stands, for what is read later or elsewhere.
+/// A tree passed on unchanged, to be read later or elsewhere.
 impl Setting for Node {
     fn read(node: &Node, _cx: &mut Reader) -> Option<Self> {
         Some(node.clone())
@@ -129,24 +129,24 @@ impl Setting for Node {
     }
 }
 
-/// A value that remembers where it was written, for checks that need other parts of the scenario.
+/// A value with its source position, for checks that need other parts of the scenario.
 #[derive(Clone, Debug)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it was written; for a default, the map that lacks it.
+    /// Where it was written; for a default, the map that lacks the key.
     pub span: Span,
     /// Its path.
     pub path: Path,
 }
 
 impl<T> Spanned<T> {
-    /// A value that was written nowhere.
+    /// A value without a source position.
     pub fn nowhere(value: T) -> Spanned<T> {
         Spanned { value, span: Span::NOWHERE, path: Path::root() }
     }
 
-    /// A problem that concerns this value.
+    /// An error that concerns this value.
     pub fn problem(&self, code: &'static str, message: impl Into<String>) -> Problem {
         Problem::error(code, self.span, message).path(self.path.clone())
     }
@@ -160,7 +160,7 @@ impl<T> std::ops::Deref for Spanned<T> {
     }
 }
 
-/// Equal values are equal, wherever they were written.
+/// Compares values only, not source positions.
 impl<T: PartialEq> PartialEq for Spanned<T> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
@@ -207,7 +207,7 @@ impl<T: Setting> Setting for Spanned<T> {
 /// One value, or a list of at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneOrMany<T> {
-    /// The values in order; never empty when it was read.
+    /// The values in order; never empty after reading.
     pub values: Vec<T>,
 }
 
@@ -250,7 +250,7 @@ impl<T: Setting> Setting for OneOrMany<T> {
         match self.values.as_slice() {
             [only] => {
                 let node = only.write();
-                // A single member that is itself a list would be taken for the list of members.
+                // A single member that is itself a list would be mistaken for the list of members.
                 if node.members().is_some() { Node::list(vec![node]) } else { node }
             }
             values => Node::list(values.iter().map(T::write).collect()),
@@ -262,7 +262,7 @@ impl<T: Setting> Setting for OneOrMany<T> {
     }
 }
 
-/// Nothing, written as `null`, or a value. Unlike an absent key, `null` is said on purpose.
+/// Null, written as `null`, or a value. Unlike an absent key, `null` is explicit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub enum NullOr<T> {
     /// `null`.
@@ -295,9 +295,9 @@ impl<T: Setting> Setting for NullOr<T> {
     }
 }
 
-/// What can be a key of a [`Map`].
+/// A type usable as a key of a [`Map`].
 pub trait MapKey: Scalar + Clone {
-    /// The key as it is written.
+    /// The key as written.
     fn key_text(&self) -> &str;
 }
 
@@ -324,7 +324,8 @@ pub struct MapEntry<T, K = Name> {
     pub value: T,
 }
 
-/// Named values in the order in which they were written. `Map<T, String>` takes keys that are no names, such as paths.
+/// Named values in the order in which they were written. `Map<T, String>` accepts keys that are not names, such as
+/// paths.
 #[derive(Clone, Debug)]
 pub struct Map<T, K = Name> {
     entries: Vec<MapEntry<T, K>>,
@@ -336,7 +337,7 @@ impl<T, K> Default for Map<T, K> {
     }
 }
 
-/// Equal names with equal values in the same order are equal, wherever they were written.
+/// Compares names, values and order, but not source positions.
 impl<T: PartialEq, K: PartialEq> PartialEq for Map<T, K> {
     fn eq(&self, other: &Self) -> bool {
         self.entries.len() == other.entries.len()
@@ -349,22 +350,22 @@ impl<T: PartialEq, K: PartialEq> PartialEq for Map<T, K> {
 }
 
 impl<T, K: MapKey> Map<T, K> {
-    /// The value of that name.
+    /// The value with that name.
     pub fn get(&self, name: &str) -> Option<&T> {
         self.entry(name).map(|entry| &entry.value)
     }
 
-    /// The entry of that name.
+    /// The entry with that name.
     pub fn entry(&self, name: &str) -> Option<&MapEntry<T, K>> {
         self.entries.iter().find(|entry| entry.name.key_text() == name)
     }
 
-    /// The place of that name in the order of the map.
+    /// The position of that name in the map.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.name.key_text() == name)
     }
 
-    /// Whether there is a value of that name.
+    /// Whether there is a value with that name.
     pub fn contains(&self, name: &str) -> bool {
         self.entry(name).is_some()
     }
@@ -379,17 +380,17 @@ impl<T, K: MapKey> Map<T, K> {
         self.entries.iter()
     }
 
-    /// How many there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Adds a value at the end, or replaces the one of that name.
+    /// Adds a value at the end, or replaces the one with that name.
     pub fn insert(&mut self, name: K, value: T) {
         match self.position(name.key_text()) {
             Some(place) => self.entries[place].value = value,

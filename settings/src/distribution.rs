@@ -1,7 +1,7 @@
-//! Distributions of durations and of counts, and choosers of keys, as scenarios write them.
+//! Distributions of durations, counts and factors, and key choosers, as written in scenarios.
 //!
-//! What may be written is a derived choice; the engine's own constructors then judge the parameters, and what they
-//! refuse is reported at the parameter.
+//! The notation is a derived choice. The engine's own constructors check the parameters, and their errors are reported
+//! at the parameter.
 
 use sim_core::dist::{Dist, DistError, Given};
 use sim_core::keys::GivenKeys;
@@ -25,19 +25,19 @@ pub struct CountDist(pub Dist);
 #[derive(Clone, Debug, PartialEq)]
 pub struct FactorDist(pub Dist);
 
-/// How the key of a request is chosen.
+/// The choice of a request's key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyChooser(pub GivenKeys);
 
-/// A parameter of a distribution, as a number of the engine's unit.
+/// A parameter of a distribution, convertible to the engine's unit.
 trait Parameter: Sized {
-    /// The number in nanoseconds or things.
+    /// The number in nanoseconds, or the plain count or factor.
     fn number(&self) -> f64;
 
-    /// The parameter for a number.
+    /// The parameter with this number.
     fn of_number(number: f64) -> Self;
 
-    /// The parameter in a cell of a table whose column has this name.
+    /// The parameter in a cell of a table, given the name of its column.
     fn of_cell(cell: &str, column: &str) -> Result<Self, String>;
 }
 
@@ -50,7 +50,7 @@ impl Parameter for Duration {
         Duration(number.round() as u64)
     }
 
-    /// With its unit in the cell, or at the end of the column's name: `latency_ms`.
+    /// The unit is in the cell, or at the end of the column's name: `latency_ms`.
     fn of_cell(cell: &str, column: &str) -> Result<Duration, String> {
         let unit = column.rsplit_once('_').map(|(_, unit)| unit).filter(|unit| ["ns", "us", "ms", "s"].contains(unit));
         let read = match (cell.parse::<f64>(), unit) {
@@ -107,7 +107,7 @@ impl Parameter for f64 {
     }
 }
 
-/// Defines what may be written for a distribution, and the way to and from the engine's.
+/// Defines the notation of a distribution, and the conversion to and from the engine's form.
 macro_rules! distribution {
     (
         $form:ident, $part:ident, $wrapper:ident, $value:ty, $parameter:ty, $doc:literal;
@@ -184,7 +184,7 @@ macro_rules! distribution {
             Mixture(Vec<$part>),
             /// A distribution shifted by a constant.
             Shift {
-                /// Round-trip time.
+                /// Constant added to every draw.
                 by: $parameter,
                 /// The distribution to shift.
                 of: $wrapper,
@@ -213,7 +213,7 @@ macro_rules! distribution {
         }
 
         impl $form {
-            /// The engine's distribution, or why there is none.
+            /// The engine's distribution, or an error.
             fn build(self, node: &Node, cx: &mut Reader) -> Option<Result<Dist, DistError>> {
                 Some(match self {
                     $form::Constant(value) => Dist::constant(value.number()),
@@ -256,7 +256,7 @@ macro_rules! distribution {
                 })
             }
 
-            /// What would be written for one of the engine's distributions.
+            /// The notation of one of the engine's distributions.
             fn of_dist(dist: &Dist) -> $form {
                 let value = <$parameter>::of_number;
                 match dist.given() {
@@ -289,7 +289,7 @@ macro_rules! distribution {
                         column: None,
                     },
                     $(given!($extra { mean }) => $form::$extra(value(mean)),)*
-                    // Only counts can be written as these; a duration of that sort can only be made by a program.
+                    // Only counts can be written this way; such a duration can only be constructed by a program.
                     #[allow(unreachable_patterns)]
                     Given::Geometric { mean } | Given::Poisson { mean } => $form::Constant(<$value>::of_number(mean)),
                 }
@@ -366,7 +366,7 @@ fn read_column<P: Parameter>(file: &str, column: &str, node: &Node, cx: &mut Rea
         Ok(cells) => cells,
         Err(message) => return refuse(cx, "file", message),
     };
-    // The values, sorted, with what tells how often each is drawn.
+    // Memory for the sorted values, with the probability of each.
     if !files.takes(40 * cells.len() as u64) {
         return refuse(cx, "file", format!("`{file}` exceeds the memory limit"));
     }
@@ -383,7 +383,7 @@ fn read_column<P: Parameter>(file: &str, column: &str, node: &Node, cx: &mut Rea
     Some(values)
 }
 
-/// Reports a parameter that makes no distribution at that parameter.
+/// Reports an invalid parameter of a distribution at that parameter.
 fn refuse_parameter<T>(node: &Node, cx: &mut Reader, error: &DistError) -> Option<T> {
     let word = node.entries().and_then(|entries| entries.first()).map(|entry| entry.key.clone());
     let mut below: Vec<String> = word.into_iter().collect();
@@ -397,7 +397,7 @@ fn refuse_parameter<T>(node: &Node, cx: &mut Reader, error: &DistError) -> Optio
             below.extend(index);
         }
     }
-    // A choice with a single value has no key for it: its parameter is the value itself.
+    // A choice with a single value has no key for it: the parameter is the value itself.
     while !below.is_empty() && node.get(&Path::of(&below)).is_none() {
         below.pop();
     }
@@ -415,7 +415,7 @@ fn refuse_parameter<T>(node: &Node, cx: &mut Reader, error: &DistError) -> Optio
     None
 }
 
-/// Reports a problem that concerns a path below the current one.
+/// Reports a problem at a path below the current one.
 fn report_below(cx: &mut Reader, below: &[String], problem: Problem) {
     match below.split_first() {
         Some((segment, rest)) => cx.within(segment, None, |cx| report_below(cx, rest, problem)),

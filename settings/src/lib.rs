@@ -1,8 +1,8 @@
-//! Settings: how anything in a scenario is read, described and written.
+//! Settings: how the parts of a scenario are read, described and written.
 //!
-//! A scenario arrives as a [tree] of spanned nodes. Settings are Rust types that derive [`Setting`]: from one
-//! description of each field come the reader that collects all [problems](mod@problem), the shape from which the JSON
-//! [schema] and the [mod@reference] pages are made, and the writer that prints a scenario with every default filled in.
+//! A scenario arrives as a [tree] of nodes with spans. Settings are Rust types that derive [`Setting`]: one declaration
+//! of each field yields the reader, which collects all [problems](mod@problem), the shape, from which the JSON [schema]
+//! and the [mod@reference] pages are generated, and the writer, which prints a scenario with every default filled in.
 //!
 //! ```
 //! use settings::{Duration, Setting};
@@ -13,7 +13,7 @@
 //!     /// Connections that may be open at once.
 //!     #[setting(range = "1..=100000", live)]
 //!     size: u32,
-//!     /// How long a caller waits for a place.
+//!     /// How long a caller waits for a connection.
 //!     #[setting(default = "30s")]
 //!     acquire_timeout: Duration,
 //! }
@@ -24,7 +24,7 @@
 //! assert_eq!(problems.len(), 2);
 //! ```
 
-// The derive names this crate by its name, also within it.
+// The derive refers to this crate by name, even within the crate.
 extern crate self as settings;
 
 pub mod bind;

@@ -1,7 +1,7 @@
-//! A compact notation for trees on one line: `{exponential: {base: 100ms}, jitter: full}`.
+//! A compact one-line notation for trees: `{exponential: {base: 100ms}, jitter: full}`.
 //!
-//! Defaults and examples of settings are written in it, and trees are shown in it. It is a small part of YAML's flow
-//! style, so that what is shown can be pasted into a scenario; scenarios themselves are read elsewhere.
+//! Defaults and examples of settings are written in it, and trees are displayed in it. It is a small subset of YAML's
+//! flow style, so that displayed trees can be pasted into a scenario; scenarios themselves are read elsewhere.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub fn parse(text: &str, source: SourceId) -> Result<Node, Problem> {
     Ok(node)
 }
 
-/// Reads a setting from the notation, with all that is wrong with it.
+/// Reads a setting in this notation, or returns all its problems.
 pub fn read<T: Setting>(text: &str) -> Result<T, Problems> {
     let mut cx = Reader::new();
     let value = match parse(text, SourceId(0)) {
@@ -37,7 +37,7 @@ pub fn read<T: Setting>(text: &str) -> Result<T, Problems> {
     }
 }
 
-/// Nesting beyond which a text is refused rather than followed.
+/// Nesting depth beyond which a text is rejected.
 const DEPTH_MAX: usize = 64;
 
 struct Scan<'t> {
@@ -208,7 +208,7 @@ fn write_scalar(f: &mut fmt::Formatter<'_>, text: &str, plain: bool) -> fmt::Res
     write!(f, "\"{escaped}\"")
 }
 
-/// Text that stays the same text without quotes in every YAML version: no number, no boolean, no null.
+/// Whether a text is read as text without quotes in every YAML version: not as a number, boolean or null.
 fn is_plain_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | ' '))

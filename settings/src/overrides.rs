@@ -1,14 +1,14 @@
-//! Overrides that reach inside what is written short.
+//! Overrides that reach inside short forms.
 //!
 //! `call: edge` means `call: {to: edge}`, so an override of `call.timeout` should find a map there. Before a tree is
-//! patched, the short forms along the path are written out; what they mean is known from the book.
+//! patched, the short forms along the path are expanded, using the book.
 
 use crate::book::{Body, Book, ChoiceShape, Content, FieldsShape, Shape};
 use crate::place::Path;
 use crate::tree::{Entry, Node, Value};
 
-/// Writes out the short forms along a path, so that the path exists as far as the tree has it. Nothing changes its
-/// meaning, and a path that leads nowhere changes nothing.
+/// Expands the short forms along a path, so that the path exists as far as the tree has it. The meaning of the tree
+/// does not change, and a path that leads nowhere changes nothing.
 pub fn write_out(book: &Book, shape: &Shape, node: &mut Node, path: &Path) {
     along(book, shape, node, path.segments());
 }
@@ -50,7 +50,7 @@ fn along(book: &Book, shape: &Shape, node: &mut Node, path: &[String]) {
     }
 }
 
-/// Writes out settings that stand under a name, as far as it gives them, where the path leads to one of them past the name.
+/// Expands a named preset into its settings, as far as it defines them, if the path leads to one of them past the name.
 fn spell_out(book: &Book, shape: &Shape, node: &mut Node, segment: &str) {
     let Shape::Named(name) = shape else { return };
     let Some(Body::Choice(choice)) = book.definition(name).map(|definition| &definition.body) else { return };
@@ -88,7 +88,7 @@ fn along_fields(book: &Book, shape: &FieldsShape, node: &mut Node, path: &[Strin
     let mut alone = Vec::new();
     collect_keys(book, shape, &mut keys, &mut alone);
     if !keys.contains(&segment.as_str()) {
-        // It may lead into the value that stands for the shorthand's key.
+        // The path may lead into the value of the shorthand's key.
         if let Some(field) = shape.fields.iter().find(|field| Some(field.key) == shape.shorthand)
             && node.entry(field.key).is_none()
         {
@@ -152,7 +152,7 @@ fn along_choice(book: &Book, choice: &ChoiceShape, node: &mut Node, path: &[Stri
     }
 }
 
-/// The keys of a map with those of its flattened parts, and the words that may stand alone for it.
+/// The keys of a map including those of its flattened parts, and the words that may be written alone in its place.
 fn collect_keys(book: &Book, shape: &FieldsShape, keys: &mut Vec<&'static str>, alone: &mut Vec<&'static str>) {
     for field in &shape.fields {
         if !field.flattened {
@@ -187,7 +187,7 @@ fn collect_keys(book: &Book, shape: &FieldsShape, keys: &mut Vec<&'static str>, 
     }
 }
 
-/// Makes a value the only entry of a map, or, where it is the key itself, a key with nothing behind it.
+/// Makes a value the only entry of a map, or, if the value is the key itself, an entry with an empty map.
 fn wrap(node: &mut Node, key: &str, is_key: bool) {
     let span = node.span;
     let inner = if is_key { Node::new(Value::Map(Vec::new()), span) } else { node.clone() };

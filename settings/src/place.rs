@@ -1,43 +1,43 @@
-//! Where something stands: a stretch of a source text, and the way to a value in its tree.
+//! Positions: a range of a source text, and the path to a value in its tree.
 
 use std::fmt;
 
-/// Which text a span points into: the document is 0, overrides are numbered as they are read.
+/// The text that a span points into: the document is 0, overrides are numbered in the order of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u16);
 
 impl SourceId {
-    /// The source of what was never written by a user: defaults, and values made by the program.
+    /// The source of values that no user wrote: defaults, and values created by the program.
     pub const NOWHERE: SourceId = SourceId(u16::MAX);
 }
 
-/// A stretch of a source text, in bytes.
+/// A range of a source text, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// The text it points into.
     pub source: SourceId,
     /// Offset of the first byte.
     pub start: u32,
-    /// Offset just behind the last byte.
+    /// Offset just past the last byte.
     pub end: u32,
 }
 
 impl Span {
-    /// The span of what has no place in any source.
+    /// The span of a value without a source.
     pub const NOWHERE: Span = Span { source: SourceId::NOWHERE, start: 0, end: 0 };
 
-    /// A stretch from `start` up to `end`, in bytes.
+    /// A range from `start` up to `end`, in bytes.
     pub fn new(source: SourceId, start: u32, end: u32) -> Span {
         Span { source, start, end }
     }
 
-    /// Whether there is a source to show.
+    /// Whether the span points into a source.
     pub fn is_somewhere(&self) -> bool {
         self.source != SourceId::NOWHERE
     }
 }
 
-/// The way from the root to a value: keys and list numbers.
+/// The path from the root to a value: keys and list indices.
 ///
 /// Written with dots, as in `components.web.calls.db.timeout` or `faults.0.at`; a key may contain `/`
 /// (`components.us/api.replicas`) but no dot.
@@ -55,7 +55,7 @@ impl Path {
         Path(segments.iter().map(|segment| segment.as_ref().to_string()).collect())
     }
 
-    /// Reads a path written with dots; an empty segment is refused.
+    /// Parses a path written with dots; an empty segment is rejected.
     pub fn parse(text: &str) -> Result<Path, String> {
         if text.is_empty() {
             return Err("a path cannot be empty; write one such as `components.web.replicas`".to_string());
@@ -67,7 +67,7 @@ impl Path {
         Ok(Path(segments))
     }
 
-    /// Its keys and numbers from the root.
+    /// The keys and indices, starting at the root.
     pub fn segments(&self) -> &[String] {
         &self.0
     }
@@ -77,19 +77,19 @@ impl Path {
         self.0.is_empty()
     }
 
-    /// The path one step further down.
+    /// The path extended by one segment.
     pub fn join(&self, segment: impl fmt::Display) -> Path {
         let mut path = self.clone();
         path.push(segment);
         path
     }
 
-    /// Goes one step down.
+    /// Appends a segment.
     pub fn push(&mut self, segment: impl fmt::Display) {
         self.0.push(segment.to_string());
     }
 
-    /// Goes one step up.
+    /// Removes the last segment.
     pub fn pop(&mut self) {
         self.0.pop();
     }

@@ -1,21 +1,21 @@
-//! What is wrong with a scenario: each problem with its place, what was expected and what would be right.
+//! Problems of a scenario: each with its place, what was expected, and a suggestion.
 //!
-//! Reading never stops at the first problem. Everything that reads or checks adds to one collector, and at the end
-//! they are shown together in the order of the file.
+//! Reading never stops at the first problem. All readers and checks add to one collector, and at the end the problems
+//! are shown together in file order.
 
 use crate::place::{Path, Span};
 
-/// How bad it is.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The scenario cannot be run.
     Error,
-    /// It can be run, but probably does not mean what its author thinks.
+    /// It can be run, but probably does not do what its author intends.
     Warning,
 }
 
 impl Severity {
-    /// The word for it.
+    /// The word for it in messages.
     pub fn word(self) -> &'static str {
         match self {
             Severity::Error => "error",
@@ -24,22 +24,22 @@ impl Severity {
     }
 }
 
-/// One thing that is wrong.
+/// A single problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
-    /// A stable word for the sort of problem, for editors and tests: `unknown_key`, `bad_value`, …
+    /// A stable word for the kind of problem, for editors and tests: `unknown_key`, `bad_value`, …
     pub code: &'static str,
-    /// The place in the scenario or the override.
+    /// Its place in the scenario or the override.
     pub span: Span,
-    /// The path of the value that it concerns.
+    /// The path of the value concerned.
     pub path: Path,
-    /// What is wrong, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub message: String,
-    /// What was expected there, shown at the caret.
+    /// The expected value, shown at the caret.
     pub expected: Option<Box<str>>,
-    /// What to do about it.
+    /// A suggestion.
     pub help: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Problem {
         Problem { severity: Severity::Warning, ..Problem::error(code, span, message) }
     }
 
-    /// A name that nothing has: says so, with the nearest of the names that exist.
+    /// An unknown name, with the nearest existing one as a suggestion.
     ///
     /// `what` is the noun, as in `component`.
     pub fn unknown_name<'a>(
@@ -80,25 +80,25 @@ impl Problem {
         problem
     }
 
-    /// With the path of the value that it concerns.
+    /// Sets the path of the value concerned.
     pub fn path(mut self, path: Path) -> Problem {
         self.path = path;
         self
     }
 
-    /// With what was expected at that place.
+    /// Sets the expected value.
     pub fn expected(mut self, expected: impl Into<String>) -> Problem {
         self.expected = Some(expected.into().into_boxed_str());
         self
     }
 
-    /// With what to do about it.
+    /// Sets the suggestion.
     pub fn help(mut self, help: impl Into<String>) -> Problem {
         self.help = Some(help.into());
         self
     }
 
-    /// With what to do about it, if that is known.
+    /// Sets the suggestion, if there is one.
     pub fn help_if(mut self, help: Option<String>) -> Problem {
         self.help = help.or(self.help);
         self
@@ -112,12 +112,12 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// None yet.
+    /// An empty collection.
     pub fn new() -> Problems {
         Problems::default()
     }
 
-    /// Adds one.
+    /// Adds a problem.
     pub fn push(&mut self, problem: Problem) {
         self.found.push(problem);
     }
@@ -127,27 +127,27 @@ impl Problems {
         self.found.extend(others.found);
     }
 
-    /// Whether nothing at all was found.
+    /// Whether there are no problems at all.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// How many there are, warnings included.
+    /// The number of problems, including warnings.
     pub fn len(&self) -> usize {
         self.found.len()
     }
 
-    /// Whether something keeps the scenario from running.
+    /// Whether any problem keeps the scenario from running.
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    /// They in the order in which they were found.
+    /// The problems in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.found.iter()
     }
 
-    /// Puts them in the order of the file, each once: what two checks found alike is said once.
+    /// Sorts the problems in file order and removes duplicates found by several checks.
     pub fn sort(&mut self) {
         self.found.sort_by_key(|problem| (problem.span.source, problem.span.start, problem.severity));
         let mut unique: Vec<Problem> = Vec::with_capacity(self.found.len());
@@ -159,7 +159,7 @@ impl Problems {
         self.found = unique;
     }
 
-    /// All in the order of the file.
+    /// All problems, sorted in file order.
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.sort();
         self.found
@@ -175,7 +175,7 @@ impl IntoIterator for Problems {
     }
 }
 
-/// Words that other tools use, and what they are here.
+/// Words used by other tools, and their equivalents here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("exponential", "exp"),
     ("gauss", "normal"),
@@ -201,12 +201,12 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("crash", "kill"),
 ];
 
-/// The candidate that `name` was probably meant to be, if one is near enough.
+/// The candidate that was probably meant by `name`, if one is similar enough.
 ///
-/// Near enough: at most a third of the letters, and never fewer than one, inserted, left out, changed or swapped
-/// (Damerau's distance); or one is the other without `_` and `-` and in lower case. Of equally near ones the first.
-/// If there is none, one that the word means elsewhere will do (as `const` means `constant`), or one that contains the other or begins
-/// with most of it: `attempts` for `max_attempts`.
+/// Similar enough means at most a third of the letters, but at least one, inserted, omitted, changed or swapped
+/// (Damerau's distance), or equality without `_` and `-` and in lower case. Ties go to the first. Failing that, the
+/// equivalent of a word from another tool (`const` means `constant`), or a candidate that contains the name, is
+/// contained in it, or starts with most of it: `max_attempts` for `attempts`.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
     let wanted = plain(name);
@@ -215,7 +215,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let mut best: Option<(usize, &str)> = None;
     for &candidate in &candidates {
         let distance = if plain(candidate) == wanted { 0 } else { strsim::damerau_levenshtein(name, candidate) };
-        // A candidate with nothing in common with a short name is no help, whatever the distance says.
+        // A candidate that shares no letters with a short name is not helpful, even within the distance.
         let usable = distance <= reach && distance < candidate.chars().count().min(name.chars().count());
         if usable && best.is_none_or(|(nearest, _)| distance < nearest) {
             best = Some((distance, candidate));
@@ -227,7 +227,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .or_else(|| candidates.into_iter().find(|candidate| is_akin(&wanted, &plain(candidate))))
 }
 
-/// Whether one of the words contains the other, or they begin with the same letters but for the last ones.
+/// Whether one of the words contains the other, or they start with the same letters except for the last ones.
 fn is_akin(left: &str, right: &str) -> bool {
     const FEWEST: usize = 4;
     let shorter = left.chars().count().min(right.chars().count());
@@ -235,17 +235,17 @@ fn is_akin(left: &str, right: &str) -> bool {
     shorter >= FEWEST && (left.contains(right) || right.contains(left) || shared >= FEWEST && shared + 1 >= shorter)
 }
 
-/// "did you mean `x`?", if one of the candidates is near enough.
+/// "did you mean `x`?", if one of the candidates is similar enough.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(name, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// "`a`, `b` or `c`", cut after a dozen.
+/// "`a`, `b` or `c`", truncated after 16 names.
 pub fn one_of(names: &[&str]) -> String {
     enumerate(names, "or")
 }
 
-/// "`a`, `b` and `c`", cut after a dozen.
+/// "`a`, `b` and `c`", truncated after 16 names.
 pub fn all_of(names: &[&str]) -> String {
     enumerate(names, "and")
 }
@@ -286,7 +286,7 @@ mod tests {
             assert_eq!(nearest(slip, keys), Some(meant), "{slip}");
         }
         assert_eq!(nearest("xyz", keys), None);
-        // What a word means elsewhere counts for less than a slip of the pen, and only where it is something.
+        // Equivalents from other tools have lower priority than typos, and apply only if they are among the candidates.
         assert_eq!(nearest("exponential", ["constant", "exp"]), Some("exp"));
         assert_eq!(nearest("exponential", ["exp", "exponentiol"]), Some("exponentiol"));
         assert_eq!(nearest("exponential", ["normal"]), None);
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(messages, ["at 10", "at 20", "at 30"]);
     }
 
-    /// So that it can be the error of a result without a box around it.
+    /// Small enough to be the error of a result without boxing.
     #[test]
     fn a_problem_stays_small() {
         assert!(size_of::<Problem>() < 128);

@@ -1,22 +1,23 @@
-//! From the book to reference pages: what a definition is, every setting with its unit, range and default.
+//! Generates reference pages from the book: the meaning of a definition, and every setting with its unit, range and
+//! default.
 //!
-//! The same page is made as Markdown for the manual and as plain text for the terminal.
+//! The same page is generated as Markdown for the manual and as plain text for the terminal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bind::range_in_words;
 use crate::book::{Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, Shape, VariantShape};
 
-/// How much a page tells.
+/// How much a page covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// The definition alone; others are only named.
     Own,
-    /// The definition and all that can be written inside it.
+    /// The definition and everything that can be written inside it.
     Whole,
 }
 
-/// What a page is for.
+/// The medium of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// The manual.
@@ -25,7 +26,7 @@ pub enum Style {
     Text,
 }
 
-/// How a page is written.
+/// The format of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Markdown,
@@ -41,36 +42,36 @@ impl Style {
     }
 }
 
-/// A figure that a page tells of.
+/// A figure listed on a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FigureRow {
-    /// Its metric.
+    /// The name of its metric.
     pub metric: String,
     /// Its unit in words.
     pub unit: String,
-    /// What it says.
+    /// Its description.
     pub doc: String,
 }
 
-/// What is measured of the subject of a page.
+/// The figures reported for the subject of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measured {
-    /// Where the figures are found, in a sentence.
+    /// Where the figures appear, in one sentence.
     pub intro: String,
-    /// The figures; without any, the page says nothing of them.
+    /// The figures; if there are none, the page does not mention them.
     pub rows: Vec<FigureRow>,
 }
 
-/// Where a definition that has a page of its own is explained.
+/// The location of a definition that has a page of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Elsewhere {
     /// The file of its page in the manual.
     pub file: String,
-    /// What to ask the program for.
+    /// The topic to request from the program.
     pub topic: String,
 }
 
-/// Definitions with a page of their own, by name. Other pages refer to it instead of repeating it.
+/// Definitions with a page of their own, by name. Other pages link to them instead of repeating them.
 pub type Pages = BTreeMap<String, Elsewhere>;
 
 /// The reference page of a definition in Markdown.
@@ -85,7 +86,7 @@ pub fn text(book: &Book, name: &str, heading: &str, extent: Extent) -> String {
     definition(book, name, heading, Style::Text, extent, &pages, &measured)
 }
 
-/// The reference page of a definition, with what is measured of it.
+/// The reference page of a definition, with its figures.
 pub fn definition(
     book: &Book,
     name: &str,
@@ -98,7 +99,7 @@ pub fn definition(
     Page { book, pages, format: style.format(), text: String::new() }.write(name, heading, extent, measured)
 }
 
-/// The page of one word of a choice: what it is, what stands behind it, and what is measured of it.
+/// The page of one word of a choice: its meaning, its value or settings, and its figures.
 pub fn word(
     book: &Book,
     variant: &VariantShape,
@@ -138,7 +139,7 @@ pub fn word(
     page.finish()
 }
 
-/// A doc comment, with whether the setting may change during a run.
+/// A doc comment, with a note if the setting may change during a run.
 fn with_live(doc: &str, live: bool) -> String {
     if live { format!("{doc} May change during a run.") } else { doc.to_string() }
 }
@@ -227,7 +228,7 @@ impl Page<'_> {
         self.body(name);
     }
 
-    /// What may be written, without what it is.
+    /// The settings or words of a definition, without its description.
     fn body(&mut self, name: &str) {
         match self.book.definition(name).map(|definition| &definition.body) {
             Some(Body::Fields(fields)) => self.fields(fields),
@@ -304,7 +305,7 @@ impl Page<'_> {
         self.table(&rows);
     }
 
-    /// The settings of a map, those of flattened structs among them; a flattened choice is a row that names it.
+    /// The settings of a map, including those of flattened structs; a flattened choice is a row that names it.
     fn rows(&self, shape: &FieldsShape, rows: &mut Vec<Row>) {
         for field in &shape.fields {
             if field.flattened
@@ -469,14 +470,14 @@ fn words(choice: &ChoiceShape) -> String {
     }
 }
 
-/// Whether a choice has nothing but words.
+/// Whether a choice consists of bare words only.
 fn is_plain(choice: &ChoiceShape) -> bool {
     let nothing_else = choice.variants.iter().all(|variant| variant.content == Content::Nothing);
     choice.bare.is_none() && choice.tag.is_none() && nothing_else
 }
 
-/// The definitions that can be written inside one, in the order in which they are met, without those that a table names
-/// in full, and without those that have a page of their own and what is inside them.
+/// The definitions that can be written inside one, in the order of first mention, without those that a table already
+/// lists in full, and without those that have a page of their own and everything inside them.
 fn reachable(book: &Book, name: &str, pages: &Pages) -> Vec<String> {
     let mut seen = BTreeSet::from([name.to_string()]);
     let mut order = vec![name.to_string()];
@@ -507,7 +508,7 @@ fn reachable(book: &Book, name: &str, pages: &Pages) -> Vec<String> {
     order.into_iter().skip(1).filter(|name| is_told(book, name)).collect()
 }
 
-/// Whether a definition has a part of a page: one that a table names in full needs none.
+/// Whether a definition gets a section on a page; those that a table lists in full do not.
 fn is_told(book: &Book, name: &str) -> bool {
     match book.definition(name).map(|definition| &definition.body) {
         Some(Body::Choice(choice)) => !is_plain(choice),
@@ -531,7 +532,7 @@ fn names_in(shape: &Shape, names: &mut Vec<String>) {
     }
 }
 
-/// Adds a text in lines of at most 100 characters, indented.
+/// Appends a text in indented lines of at most 100 characters.
 fn wrap(page: &mut String, text: &str, indentation: usize) {
     const WIDTH: usize = 100;
     let mut column = 0;

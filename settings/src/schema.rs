@@ -1,10 +1,10 @@
-//! From the book to a JSON Schema (draft-07), for completion and checking in any editor.
+//! Generates a JSON Schema (draft-07) from the book, for completion and checking in any editor.
 //!
-//! Units become patterns, choices become objects of exactly one key beside their words, a tagged choice becomes
-//! `if`/`then` on its tag (which completes better than `oneOf`), and every setting carries its description, default and
-//! range. The schema accepts what the reader accepts in its usual spelling (numbers without quotes and, where fractions
-//! are allowed, without `_`); the reader refuses more, since names that must exist and parameters that must fit together
-//! are beyond a schema.
+//! Units become patterns, choices become objects with exactly one key in addition to their words, a tagged choice
+//! becomes `if`/`then` on its tag (which completes better than `oneOf`), and every setting has its description, default
+//! and range. The schema accepts what the reader accepts in its usual spelling (numbers without quotes and, where
+//! fractions are allowed, without `_`). The reader rejects more, because existing names and matching parameters cannot
+//! be checked by a schema.
 
 use std::ops::Bound;
 
@@ -14,7 +14,7 @@ use crate::bind::{range_in_words, split_range};
 use crate::book::{self, Body, Book, ChoiceShape, Content, FieldShape, FieldsShape, ScalarShape, Shape, VariantShape};
 use crate::tree::{Node, Value};
 
-/// The schema of a document of this shape.
+/// The schema of a document with this shape.
 pub fn json_schema(book: &Book, shape: &Shape, title: &str) -> Json {
     let mut definitions = Map::new();
     for scalar in scalars(book, shape) {
@@ -103,15 +103,15 @@ fn shape_schema(book: &Book, shape: &Shape) -> Json {
         Shape::AnyOf(shapes) => any_of(shapes.iter().map(|shape| shape_schema(book, shape)).collect()),
         Shape::Named(name) => reference(&definition_name(book, name)),
         Shape::Anything => json!({}),
-        // Allowed nowhere; maps and choices leave such keys out, so that editors do not offer them.
+        // Not allowed anywhere; maps and choices leave such keys out, so that editors do not offer them.
         Shape::NotYet => json!({ "not": {} }),
     }
 }
 
-/// The schema of one setting with all that an editor can say of it.
+/// The schema of one setting, with everything an editor can show about it.
 fn field_schema(book: &Book, field: &FieldShape) -> Json {
     let mut schema = match shape_schema(book, &field.shape) {
-        // What stands beside a reference is ignored in draft-07.
+        // Siblings of a reference are ignored in draft-07.
         Json::Object(object) if object.contains_key("$ref") => json!({ "allOf": [object] }),
         other => other,
     };
@@ -141,7 +141,7 @@ fn field_schema(book: &Book, field: &FieldShape) -> Json {
     schema
 }
 
-/// The limits of a range whose ends are plain numbers; they concern only what is written as a number.
+/// Adds the limits of a range whose bounds are plain numbers; they apply only to values written as numbers.
 fn limit(object: &mut Map<String, Json>, range: &str) {
     let (low, high) = split_range(range);
     let ends = [(low, "minimum", "exclusiveMinimum"), (high, "maximum", "exclusiveMaximum")];
@@ -157,7 +157,7 @@ fn limit(object: &mut Map<String, Json>, range: &str) {
     }
 }
 
-/// The keys of a map, with those of flattened parts among them.
+/// The keys of a map, including those of flattened parts.
 #[derive(Default)]
 struct Keys {
     properties: Map<String, Json>,
@@ -166,9 +166,9 @@ struct Keys {
     conditions: Vec<Json>,
     /// Whether the keys depend on a tag and cannot all be listed.
     open: bool,
-    /// Words that alone stand for the whole map.
+    /// Words that may be written alone in place of the whole map.
     alone: Vec<&'static str>,
-    /// What, beside those words, keeps a word from standing alone.
+    /// Whether a required key other than those words prevents a word from being written alone.
     others_required: bool,
 }
 
@@ -207,7 +207,7 @@ impl Keys {
         }
     }
 
-    /// The words of a choice as keys: exactly one of them, or at most one where the choice has a default.
+    /// Adds the words of a choice as keys: exactly one of them, or at most one if the choice has a default.
     fn add_choice(&mut self, book: &Book, choice: &ChoiceShape, required: bool) {
         let mut one_of: Vec<Json> = Vec::new();
         for variant in present(choice) {
@@ -224,7 +224,7 @@ impl Keys {
         self.conditions.push(json!({ "oneOf": one_of }));
     }
 
-    /// The tag, and for each of its words the keys that stand beside it.
+    /// Adds the tag, and for each of its words the keys beside it.
     fn add_tagged(&mut self, book: &Book, choice: &ChoiceShape, tag: &'static str) {
         let variants: Vec<VariantShape> = present(choice).cloned().collect();
         self.properties.insert(tag.to_string(), words_schema(&variants));
@@ -267,7 +267,7 @@ impl Keys {
 
 fn fields_schema(book: &Book, shape: &FieldsShape) -> Json {
     let mut keys = Keys::of(book, shape);
-    // A tagged part knows only the keys that were added before it; those behind it are allowed there too.
+    // A tagged part only knows the keys that were added before it; keys added later are allowed there too.
     if keys.open {
         let common = keys.properties.clone();
         for condition in &mut keys.conditions {
@@ -289,7 +289,7 @@ fn fields_schema(book: &Book, shape: &FieldsShape) -> Json {
     any_of(forms)
 }
 
-/// The words of a choice that this version has.
+/// The words of a choice that this version supports.
 fn present(choice: &ChoiceShape) -> impl Iterator<Item = &VariantShape> {
     choice.variants.iter().filter(|variant| variant.content != Content::Value(Shape::NotYet))
 }
@@ -297,7 +297,7 @@ fn present(choice: &ChoiceShape) -> impl Iterator<Item = &VariantShape> {
 fn words_schema(variants: &[VariantShape]) -> Json {
     let words: Vec<&str> = variants.iter().map(|variant| variant.word).collect();
     let docs: Vec<&str> = variants.iter().map(|variant| variant.doc).collect();
-    // The second key is understood by the editors that share one YAML language server, and ignored by others.
+    // The second key is understood by editors that use the common YAML language server, and ignored by others.
     json!({ "enum": words, "markdownEnumDescriptions": docs })
 }
 
@@ -338,7 +338,7 @@ fn choice_schema(book: &Book, choice: &ChoiceShape) -> Json {
     any_of(forms)
 }
 
-/// A tree as JSON: what stands without quotes and is a number or a truth value becomes one.
+/// Converts a tree to JSON: unquoted numbers and booleans become JSON numbers and booleans.
 pub fn to_json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
@@ -359,7 +359,7 @@ pub fn to_json(node: &Node) -> Json {
     }
 }
 
-/// All sorts of scalars that a shape or the book mentions, each once, by name.
+/// All scalar shapes that a shape or the book mentions, each once, sorted by name.
 fn scalars(book: &Book, shape: &Shape) -> Vec<&'static ScalarShape> {
     let mut found: Vec<&'static ScalarShape> = Vec::new();
     let mut visit = |shape: &Shape| collect_scalars(shape, &mut found);

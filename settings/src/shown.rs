@@ -1,9 +1,9 @@
-//! What of a text from outside may be shown on a terminal or in a document.
+//! Sanitises text from outside for display on a terminal or in a document.
 
 use std::borrow::Cow;
 
-/// A text on one line without anything that a terminal obeys or that turns lines around: control characters, line ends,
-/// marks of direction and what is no character are replaced.
+/// Single-line text with all unsafe characters replaced: control characters, line breaks, direction marks and
+/// noncharacters.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if text.chars().all(|character| !is_unsafe(character)) {
         return Cow::Borrowed(text);
@@ -11,7 +11,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|character| if is_unsafe(character) { '\u{FFFD}' } else { character }).collect())
 }
 
-/// The same of a text of several lines, whose line ends stay.
+/// The same for multi-line text, keeping the line breaks.
 pub fn shown_lines(text: &str) -> Cow<'_, str> {
     if text.chars().all(|character| character == '\n' || !is_unsafe(character)) {
         return Cow::Borrowed(text);
@@ -20,7 +20,7 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(replaced).collect())
 }
 
-/// Whether a character is a command, ends a line, turns the direction of writing around, or is none.
+/// Whether a character is a control character, a line break, a direction mark or a noncharacter.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -28,7 +28,7 @@ pub fn is_unsafe(character: char) -> bool {
         || is_no_character(character)
 }
 
-/// Whether Unicode says that it will never be a character, so that XML has no place for it.
+/// Whether a character is a Unicode noncharacter, which XML does not allow.
 pub fn is_no_character(character: char) -> bool {
     matches!(character, '\u{FDD0}'..='\u{FDEF}') || u32::from(character) & 0xFFFE == 0xFFFE
 }

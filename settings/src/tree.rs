@@ -1,23 +1,23 @@
-//! The spanned tree: what a scenario says, as plain data that remembers where each piece was written.
+//! The spanned tree: the contents of a scenario, as plain data with the source position of each part.
 //!
 //! A tree comes from a document or from an override (`--set a.b=1`, a variant, a point of a sweep). Overrides are
-//! patched into the document's tree before anything is read, and every node keeps the source that it came from, so a
-//! problem in an override points at the override. Scalars stay text: what they mean is decided by the setting that
-//! reads them, never by the notation.
+//! patched into the document's tree before anything is read, and every node keeps its source, so that a problem in an
+//! override points at the override. Scalars stay text: their meaning is determined by the setting that reads them,
+//! never by the notation.
 
 use crate::place::{Path, Span};
 use crate::problem::did_you_mean;
 
-/// A value with its place.
+/// A value with its source position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// What was written.
+    /// The value.
     pub value: Value,
     /// Where it was written.
     pub span: Span,
 }
 
-/// What can be written: nothing, a scalar, a list, a map.
+/// The kinds of values: null, a scalar, a list, a map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// An empty value or the word `null`.
@@ -26,7 +26,7 @@ pub enum Value {
     Scalar {
         /// The text, without quotes and with escapes resolved.
         text: String,
-        /// Whether it stood without quotes.
+        /// Whether it was written without quotes.
         plain: bool,
     },
     /// Values in order.
@@ -47,19 +47,19 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry that has no place in a source.
+    /// An entry without a source position.
     pub fn new(key: impl Into<String>, value: Node) -> Entry {
         Entry { key: key.into(), key_span: Span::NOWHERE, value }
     }
 }
 
 impl Node {
-    /// A value at a place.
+    /// A value at a source position.
     pub fn new(value: Value, span: Span) -> Node {
         Node { value, span }
     }
 
-    /// Nothing.
+    /// Null.
     pub fn null() -> Node {
         Node::new(Value::Null, Span::NOWHERE)
     }
@@ -69,7 +69,7 @@ impl Node {
         Node::new(Value::Scalar { text: text.into(), plain: true }, Span::NOWHERE)
     }
 
-    /// Free text, which must stay text even where it looks like a number.
+    /// Free text, which stays text even if it looks like a number.
     pub fn text(text: impl Into<String>) -> Node {
         Node::new(Value::Scalar { text: text.into(), plain: false }, Span::NOWHERE)
     }
@@ -79,17 +79,17 @@ impl Node {
         Node::new(Value::List(members), Span::NOWHERE)
     }
 
-    /// A map; the keys must differ.
+    /// A map; the keys must be distinct.
     pub fn map(entries: Vec<Entry>) -> Node {
         Node::new(Value::Map(entries), Span::NOWHERE)
     }
 
-    /// A map of one key, the form in which a choice carries its parameters.
+    /// A map with one key, the form in which a choice has its parameters.
     pub fn one(key: impl Into<String>, value: Node) -> Node {
         Node::map(vec![Entry::new(key, value)])
     }
 
-    /// The entries, if it is a map.
+    /// The entries, if the node is a map.
     pub fn entries(&self) -> Option<&[Entry]> {
         match &self.value {
             Value::Map(entries) => Some(entries),
@@ -97,7 +97,7 @@ impl Node {
         }
     }
 
-    /// The members, if it is a list.
+    /// The members, if the node is a list.
     pub fn members(&self) -> Option<&[Node]> {
         match &self.value {
             Value::List(members) => Some(members),
@@ -105,7 +105,7 @@ impl Node {
         }
     }
 
-    /// The text, if it is a scalar.
+    /// The text, if the node is a scalar.
     pub fn as_text(&self) -> Option<&str> {
         match &self.value {
             Value::Scalar { text, .. } => Some(text),
@@ -113,12 +113,12 @@ impl Node {
         }
     }
 
-    /// The entry of that key, if it is a map that has it.
+    /// The entry with that key, if the node is a map that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
-    /// The value at a path, if there is one; list members are addressed by number.
+    /// The value at a path, if there is one; list members are addressed by index.
     pub fn get(&self, path: &Path) -> Option<&Node> {
         let mut node = self;
         for segment in path.segments() {
@@ -131,12 +131,12 @@ impl Node {
         Some(node)
     }
 
-    /// The value at a path written with dots; a malformed path has none.
+    /// The value at a path written with dots; `None` for a malformed path.
     pub fn at(&self, path: &str) -> Option<&Node> {
         self.get(&Path::parse(path).ok()?)
     }
 
-    /// Gives the node and all below it one place, for values that stand in for what was not written.
+    /// Sets the source position of the node and everything below it, for values that replace missing ones.
     pub fn relocate(&mut self, span: Span) {
         self.span = span;
         match &mut self.value {
@@ -151,7 +151,7 @@ impl Node {
         }
     }
 
-    /// Whether both say the same, wherever and with whatever quotes it was written. The order of keys does not matter.
+    /// Whether both have the same meaning, regardless of position and quotes. The order of keys does not matter.
     pub fn says_the_same(&self, other: &Node) -> bool {
         match (&self.value, &other.value) {
             (Value::Null, Value::Null) => true,
@@ -169,7 +169,7 @@ impl Node {
         }
     }
 
-    /// What it is, for messages: "a map", "the text `x`", "nothing".
+    /// A description for messages: "a map", "the text `x`", "nothing".
     pub fn found(&self) -> String {
         match &self.value {
             Value::Null => "nothing".to_string(),
@@ -182,10 +182,10 @@ impl Node {
         }
     }
 
-    /// Replaces the value at a path whole; null removes it; missing parents are made.
+    /// Replaces the whole value at a path; null removes it; missing parents are created.
     ///
-    /// List members are addressed by number, and the number after the last one appends. `key_span` is where the path
-    /// was written: made parents and new keys get it, so that a problem with them points at the override.
+    /// List members are addressed by index, and the index after the last one appends. `key_span` is where the path was
+    /// written: created parents and new keys get it, so that problems with them point at the override.
     pub fn patch(&mut self, path: &Path, key_span: Span, value: Node) -> Result<(), PatchProblem> {
         let Some((last, parents)) = path.segments().split_last() else {
             return Err(PatchProblem::new("an override needs a path such as `components.web.replicas`"));
@@ -256,7 +256,7 @@ impl Node {
     }
 }
 
-/// The place in a list that a segment names: an existing one or the next.
+/// The list index that a segment names: an existing one or the next.
 fn list_place(length: usize, segment: &str, list: &Path) -> Result<usize, PatchProblem> {
     match segment.parse::<usize>() {
         Ok(place) if place <= length => Ok(place),
@@ -270,7 +270,7 @@ fn list_place(length: usize, segment: &str, list: &Path) -> Result<usize, PatchP
     }
 }
 
-/// Long text cut for a message.
+/// Truncates long text for a message.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
     let line = text.lines().next().unwrap_or_default();
@@ -285,9 +285,9 @@ fn shortened(text: &str) -> String {
 /// Why an override cannot be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatchProblem {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What would be right.
+    /// A suggestion.
     pub help: Option<String>,
 }
 

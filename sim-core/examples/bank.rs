@@ -1,11 +1,11 @@
-//! A bank with three clerks: the engine runs a model that it has never heard of.
+//! A bank with three clerks: a model defined outside the engine.
 //!
 //! ```text
 //!   street ──customer──▶ [ line ] ─▶ three clerks ─▶ out
 //! ```
 //!
-//! Customers come at random, 40 an hour, and each keeps a clerk for four minutes on average. That is the textbook queue
-//! M/M/3, so the mean wait has a closed form (Erlang's C), which is printed beside the simulated one.
+//! Customers arrive at random, 40 an hour, and each occupies a clerk for four minutes on average. This is the textbook
+//! queue M/M/3, so the mean wait has a closed form (Erlang's C), which is printed beside the simulated one.
 //!
 //! `cargo run --release -p sim-core --example bank`
 
@@ -23,7 +23,7 @@ const CUSTOMERS_PER_HOUR: f64 = 40.0;
 const SERVICE: Span = 4 * MINUTE;
 const SEED: u64 = 1;
 
-/// Where customers come from.
+/// The source of customers.
 #[derive(Clone)]
 struct Street {
     bank: NodeId,
@@ -39,7 +39,7 @@ impl Street {
     }
 }
 
-/// The clerks and the line before them.
+/// The clerks and the line in front of them.
 #[derive(Clone)]
 struct Bank {
     clerks: Slots,
@@ -53,7 +53,7 @@ impl Bank {
     }
 }
 
-/// What a node of this network can be.
+/// The kinds of nodes in this network.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "there are two nodes")]
 enum Node {
@@ -125,7 +125,7 @@ impl Component for Node {
     }
 }
 
-/// The mean wait in M/M/c, seconds: Erlang's C by way of his B, whose recursion needs no factorials.
+/// The mean wait in M/M/c, seconds: Erlang's C derived from Erlang's B, whose recursion needs no factorials.
 fn erlang_wait_s(servers: u32, arrivals_per_s: f64, service_s: f64) -> f64 {
     let load = arrivals_per_s * service_s;
     let blocked = (1..=servers).fold(1.0, |b, c| load * b / (f64::from(c) + load * b));

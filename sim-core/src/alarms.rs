@@ -1,16 +1,16 @@
-//! Timers that are set again whenever they have gone off, such as the next arrival of a workload.
+//! Timers that are set again each time they go off, such as the next arrival of a workload.
 //!
-//! An alarm keeps its event and its place for good: setting it writes one key, and it competes with the rest of the
-//! calendar by the least key of all alarms.
+//! An alarm keeps its event and its place permanently. Setting it writes one key, and the least key of all alarms
+//! competes with the rest of the calendar.
 
 use crate::tournament::{NO_KEY, Tournament};
 
-/// The alarms of a calendar, by number. Keys are the calendar's.
+/// The alarms of a calendar, by number, with the calendar's keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Alarms<E> {
     events: Vec<E>,
     keys: Tournament,
-    /// Whether the first has gone off already and keeps its key: most often it is set again at once.
+    /// Whether the first alarm has gone off but still holds its key, because it is usually set again at once.
     gone_off: bool,
 }
 
@@ -19,14 +19,14 @@ impl<E: Copy> Alarms<E> {
         Alarms { events: Vec::new(), keys: Tournament::new(), gone_off: false }
     }
 
-    /// A new one, which is not set.
+    /// Adds an alarm that is not set, and returns its number.
     pub(crate) fn add(&mut self, event: E) -> u32 {
         self.events.push(event);
         self.keys.make_room(self.events.len());
         (self.events.len() - 1) as u32
     }
 
-    /// Sets one, whether or not it is set already.
+    /// Sets an alarm, whether or not it is already set.
     #[inline(always)]
     pub(crate) fn set(&mut self, number: u32, key: u128) {
         if self.gone_off && self.keys.first() != number as usize {
@@ -36,7 +36,7 @@ impl<E: Copy> Alarms<E> {
         self.keys.set(number as usize, key);
     }
 
-    /// Whether it was set, which it is no longer.
+    /// Clears an alarm. Returns whether it was set.
     pub(crate) fn clear(&mut self, number: u32) -> bool {
         self.settle();
         let was_set = self.keys.key(number as usize) != NO_KEY;
@@ -44,7 +44,7 @@ impl<E: Copy> Alarms<E> {
         was_set
     }
 
-    /// The least key of those that are set.
+    /// The least key of all set alarms.
     #[inline(always)]
     pub(crate) fn least(&mut self) -> u128 {
         if self.gone_off {
@@ -53,7 +53,7 @@ impl<E: Copy> Alarms<E> {
         self.keys.least()
     }
 
-    /// The event of the alarm of the least key, which [`least`](Self::least) has just shown: it goes off.
+    /// Fires the alarm with the least key, as just returned by [`least`](Self::least), and returns its event.
     #[inline(always)]
     pub(crate) fn go_off(&mut self) -> E {
         self.gone_off = true;
@@ -67,7 +67,7 @@ impl<E: Copy> Alarms<E> {
         }
     }
 
-    /// How many are set.
+    /// The number of set alarms.
     pub(crate) fn len(&self) -> usize {
         let set = (0..self.events.len()).filter(|number| self.keys.key(*number) != NO_KEY).count();
         set - usize::from(self.gone_off)

@@ -1,20 +1,20 @@
-//! How the attempts over a link ended.
+//! Counts of the attempts over a link and their outcomes.
 
 use crate::outcome::Outcome;
 use crate::time::Time;
 
-/// Attempts as their caller saw them.
+/// Attempts, as seen by their caller.
 #[derive(Clone, Debug, Default)]
 pub struct AttemptCounts {
     /// Attempts made.
     pub attempts: u64,
-    /// Those that were not the first of their call, one after the other.
+    /// Sequential attempts after the first one of a call.
     pub retries: u64,
-    /// Those that were copies of another, side by side.
+    /// Parallel copies of another attempt.
     pub hedges: u64,
-    /// Retries and hedges that the budget refused.
+    /// Retries and hedges rejected by the budget.
     pub retries_refused: u64,
-    /// Attempts by how they ended.
+    /// Attempts by outcome.
     pub outcomes: [u64; Outcome::COUNT],
 }
 
@@ -24,12 +24,12 @@ impl AttemptCounts {
         self.outcomes.iter().sum()
     }
 
-    /// Attempts that ended, and not well.
+    /// Attempts that ended without success.
     pub fn failed(&self) -> u64 {
         self.outcomes[Outcome::Degraded as usize + 1..].iter().sum()
     }
 
-    /// Adds another replica's.
+    /// Adds the counts of another replica.
     pub fn merge(&mut self, other: &AttemptCounts) {
         self.attempts += other.attempts;
         self.retries += other.retries;
@@ -40,7 +40,7 @@ impl AttemptCounts {
         }
     }
 
-    /// What has been added since `earlier`.
+    /// The counts added since `earlier`.
     pub fn since(&self, earlier: &AttemptCounts) -> AttemptCounts {
         let mut outcomes = self.outcomes;
         for (a, b) in outcomes.iter_mut().zip(earlier.outcomes) {
@@ -56,11 +56,11 @@ impl AttemptCounts {
     }
 }
 
-/// Who counts attempts: every one at its own instant, and apart from that those that do not count for the totals,
-/// because they were begun before the end of the warm-up.
+/// Counts attempts: each at its own instant, plus a separate count of those excluded from the totals because they began
+/// before the end of the warm-up.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
-    /// Every attempt at its own instant.
+    /// All attempts, each at its own instant.
     pub all: AttemptCounts,
     early: AttemptCounts,
     measured_from: Time,
@@ -72,20 +72,20 @@ impl Attempts {
         Attempts { measured_from, ..Attempts::default() }
     }
 
-    /// An attempt is begun.
+    /// Counts the start of an attempt.
     #[inline]
     pub fn begin(&mut self, is_retry: bool) {
         self.all.attempts += 1;
         self.all.retries += is_retry as u64;
     }
 
-    /// A copy of an attempt under way is begun.
+    /// Counts the start of a parallel copy of an attempt.
     pub fn begin_hedge(&mut self) {
         self.all.attempts += 1;
         self.all.hedges += 1;
     }
 
-    /// An attempt that was begun at `begun` has ended.
+    /// Counts the end of an attempt that was begun at `begun`.
     #[inline]
     pub fn end(&mut self, begun: Time, outcome: Outcome) {
         self.all.outcomes[outcome as usize] += 1;
@@ -99,12 +99,12 @@ impl Attempts {
         self.all.since(&self.early)
     }
 
-    /// When the totals begin.
+    /// Start of the totals.
     pub fn measured_from(&self) -> Time {
         self.measured_from
     }
 
-    /// The warm-up is over.
+    /// Starts the totals at the end of the warm-up.
     pub fn begin_measuring(&mut self, now: Time) {
         self.measured_from = now;
         self.early = self.all.clone();

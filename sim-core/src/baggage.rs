@@ -1,55 +1,62 @@
-//! Baggage: what calls carry besides their frames.
+//! Baggage: values that calls carry in addition to their frames.
 //!
-//! Each thing that a call may carry is a column beside the table of frames, with a row for each frame. A model says before
-//! its first call which columns it uses; the others stay empty and cost nothing, so that a model pays for deadlines
-//! without paying for data keys. A new column is one row of the table below.
+//! Each value that a call may carry is a column beside the table of frames, with one row per frame. A model declares
+//! before its first call which columns it uses. Unused columns stay empty and cost nothing, so a model that uses
+//! deadlines does not pay for data keys. A new column is one row of the table below.
 
 use crate::table::push;
 use crate::time::Time;
 
-/// What a call carries that comes over no connection that anybody follows.
+/// Connection of a call whose connection is not tracked.
 pub const NO_CONNECTION: u32 = u32::MAX;
 
-/// What a call carries that is a part of no undertaking.
+/// Undertaking of a call that belongs to none.
 pub const NO_UNDERTAKING: u64 = 0;
 
-/// Hands the table of columns to a macro. A row: what a call carries, its type, what a call carries that was given nothing,
-/// and the name of the verb that sets it.
+/// Tie of a call that is the only copy of its attempt.
+pub const NO_TIE: u64 = 0;
+
+/// Passes the table of columns to a macro. A row holds the name, the type, the default value, and the name of the
+/// setter.
 macro_rules! each_column {
     ($make:ident) => {
         $make! {
-                /// The data key that the call is about; 0 where nobody said.
+                /// The data key that the call is about; 0 if unspecified.
                 data_key: u64 = 0, set_data_key;
-                /// The instant after which nobody wants the answer; `Time::MAX` where there is none.
+                /// The instant after which the answer is of no use; `Time::MAX` if there is no deadline.
                 deadline: Time = Time::MAX, set_deadline;
-                /// How many items the call carries; more than one for a batch.
+                /// Number of items the call carries; more than one for a batch.
                 items: u32 = 1, set_items;
-                /// The client that the request came from; 0 where nobody said.
+                /// The client that the request came from; 0 if unspecified.
                 client: u64 = 0, set_client;
-                /// How many times the average work its request asks for; 1 where nobody said.
+                /// Work of the request as a multiple of the average; 1 if unspecified.
                 demand: f64 = 1.0, set_demand;
-                /// What the call is a part of ([`crate::undertakings`]); [`NO_UNDERTAKING`](crate::NO_UNDERTAKING) where
-                /// nobody follows that.
+                /// The undertaking that the call belongs to ([`crate::undertakings`]);
+                /// [`NO_UNDERTAKING`](crate::NO_UNDERTAKING) if it is not tracked.
                 undertaking: u64 = NO_UNDERTAKING, set_undertaking;
-                /// The connection over which the call comes ([`Cx::open_connection`](crate::Cx::open_connection));
-                /// [`NO_CONNECTION`](crate::NO_CONNECTION) where nobody said. It does not travel on to further calls.
+                /// The connection that carries the call ([`Cx::open_connection`](crate::Cx::open_connection));
+                /// [`NO_CONNECTION`](crate::NO_CONNECTION) if unspecified. It is not passed on to further calls.
                 connection: u32 = NO_CONNECTION, set_connection;
+                /// What it has in common with the other copies of an attempt of which only the first to begin is wanted
+                /// ([`Cx::open_tie`](crate::Cx::open_tie)); [`NO_TIE`](crate::NO_TIE) where there are none. It does not travel on to
+                /// further calls.
+                tie: u64 = NO_TIE, set_tie;
         }
     };
 }
 pub(crate) use each_column;
 
-/// Makes a column of each row.
+/// Generates a column for each row.
 macro_rules! columns {
     ($($(#[$meta:meta])* $name:ident: $kind:ty = $empty:expr, $set:ident;)*) => {
-        /// All that one call carries.
+        /// All values that one call carries.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub struct Baggage {
             $($(#[$meta])* pub $name: $kind,)*
         }
 
         impl Baggage {
-            /// What a call carries that was given nothing.
+            /// The defaults of all columns.
             pub const EMPTY: Baggage = Baggage { $($name: $empty,)* };
         }
 
@@ -60,13 +67,13 @@ macro_rules! columns {
         }
 
         impl Carried {
-            /// Whether there is any.
+            /// Whether any column is used.
             pub fn any(&self) -> bool {
                 $(self.$name)||*
             }
         }
 
-        /// The columns, by the index of a frame. Those that are not used have no rows.
+        /// The columns, indexed by frame. Unused columns have no rows.
         #[derive(Clone, Debug, Default)]
         pub(crate) struct Columns {
             carried: Carried,
@@ -85,13 +92,13 @@ macro_rules! columns {
                 })*
             }
 
-            /// Gives a call its baggage; what has no column is left behind.
+            /// Stores a call's baggage; values without a column are dropped.
             #[inline(never)]
             pub(crate) fn pack(&mut self, index: u32, baggage: Baggage) {
                 $(self.$set(index, baggage.$name);)*
             }
 
-            /// Gives a call the baggage of another.
+            /// Copies the baggage of one call to another.
             #[inline(never)]
             pub(crate) fn copy(&mut self, from: u32, to: u32) {
                 $(if let Some(value) = self.$name.get(from as usize).copied() {
@@ -99,12 +106,12 @@ macro_rules! columns {
                 })*
             }
 
-            /// All that a call carries.
+            /// All values that a call carries.
             pub(crate) fn baggage(&self, index: u32) -> Baggage {
                 Baggage { $($name: self.$name(index),)* }
             }
 
-            /// Bytes taken.
+            /// Memory held, in bytes.
             pub(crate) fn bytes(&self) -> usize {
                 0 $(+ self.$name.capacity() * size_of::<$kind>())*
             }
@@ -130,25 +137,31 @@ macro_rules! columns {
 each_column!(columns);
 
 impl Columns {
-    /// Whether there is a column of what requests demand.
+    /// Whether the demand column is used.
     #[inline(always)]
     pub(crate) fn carries_demand(&self) -> bool {
         self.carried.demand
     }
 
-    /// Whether there is a column of undertakings.
+    /// Whether the undertaking column is used.
     #[inline(always)]
     pub(crate) fn carries_undertakings(&self) -> bool {
         self.carried.undertaking
     }
 
-    /// Whether there is a column of connections.
+    /// Whether the connection column is used.
     #[inline(always)]
     pub(crate) fn carries_connections(&self) -> bool {
         self.carried.connection
     }
 
-    /// Whether there is a column of deadlines.
+    /// Whether there is a column of ties.
+    #[inline(always)]
+    pub(crate) fn carries_ties(&self) -> bool {
+        self.carried.tie
+    }
+
+    /// Whether the deadline column is used.
     #[inline(always)]
     pub(crate) fn carries_deadlines(&self) -> bool {
         self.carried.deadline
@@ -163,7 +176,7 @@ mod tests {
 
     const FRAMES: u32 = 8;
 
-    /// What is done to the baggage of a call.
+    /// An operation on the baggage of a call.
     #[derive(Clone, Copy, Debug)]
     enum Deed {
         Pack(u32, Baggage),
@@ -172,8 +185,9 @@ mod tests {
     }
 
     fn baggage() -> impl Strategy<Value = Baggage> {
-        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9).prop_map(
-            |(data_key, deadline, items, client, demand, connection, undertaking)| Baggage {
+        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9, 1u64..9).prop_map(
+            |(data_key, deadline, items, client, demand, connection, undertaking, tie)| Baggage {
+                tie,
                 undertaking,
                 connection,
                 data_key,
@@ -189,11 +203,11 @@ mod tests {
         prop_oneof![
             (0..FRAMES, baggage()).prop_map(|(index, baggage)| Deed::Pack(index, baggage)),
             (0..FRAMES, 0..FRAMES).prop_map(|(from, to)| Deed::Copy(from, to)),
-            (0..FRAMES, 0u8..7, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
+            (0..FRAMES, 0u8..8, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
         ]
     }
 
-    /// The twin: one wide row a frame.
+    /// The twin: one wide row per frame.
     fn do_to_rows(rows: &mut [Baggage], deed: Deed) {
         match deed {
             Deed::Pack(index, baggage) => rows[index as usize] = baggage,
@@ -207,6 +221,7 @@ mod tests {
                     3 => row.client = baggage.client,
                     4 => row.demand = baggage.demand,
                     5 => row.undertaking = baggage.undertaking,
+                    6 => row.tie = baggage.tie,
                     _ => row.connection = baggage.connection,
                 }
             }
@@ -224,18 +239,20 @@ mod tests {
                 3 => columns.set_client(index, baggage.client),
                 4 => columns.set_demand(index, baggage.demand),
                 5 => columns.set_undertaking(index, baggage.undertaking),
+                6 => columns.set_tie(index, baggage.tie),
                 _ => columns.set_connection(index, baggage.connection),
             },
         }
     }
 
     proptest! {
-        /// A column that is used says what a table of whole rows says, whichever other columns are used; one that is not
-        /// says what a call carries that was given nothing, and takes no memory.
+        /// A used column agrees with a table of whole rows, whichever other columns are used. An unused column returns
+        /// its default and takes no memory.
         #[test]
-        fn columns_say_what_one_wide_table_says(used in any::<[bool; 7]>(), deeds in prop::collection::vec(deed(), 1..60)) {
-            let [data_key, deadline, items, client, demand, undertaking, connection] = used;
-            let mut columns = Columns::new(Carried { data_key, deadline, items, client, demand, undertaking, connection });
+        fn columns_say_what_one_wide_table_says(used in any::<[bool; 8]>(), deeds in prop::collection::vec(deed(), 1..60)) {
+            let [data_key, deadline, items, client, demand, undertaking, connection, tie] = used;
+            let carried = Carried { data_key, deadline, items, client, demand, undertaking, connection, tie };
+            let mut columns = Columns::new(carried);
             let mut rows = vec![Baggage::EMPTY; FRAMES as usize];
             (0..FRAMES).for_each(|_| columns.add());
             for deed in deeds {
@@ -251,9 +268,10 @@ mod tests {
                 prop_assert_eq!(columns.demand(index), if demand { row.demand } else { empty.demand });
                 let expected = if undertaking { row.undertaking } else { empty.undertaking };
                 prop_assert_eq!(columns.undertaking(index), expected);
+                prop_assert_eq!(columns.tie(index), if tie { row.tie } else { empty.tie });
                 prop_assert_eq!(columns.connection(index), if connection { row.connection } else { empty.connection });
             }
-            let widths = [8, 8, 4, 8, 8, 8, 4];
+            let widths = [8, 8, 4, 8, 8, 8, 4, 8];
             let least: usize = used.iter().zip(widths).filter(|(used, _)| **used).map(|(_, width)| width).sum();
             prop_assert!(columns.bytes() >= least * FRAMES as usize);
             prop_assert!((columns.bytes() == 0) != used.contains(&true));

@@ -1,13 +1,13 @@
 //! Where requests spend their time.
 //!
-//! A sampled request keeps an account for each of its open calls: the time since the call was made, split into parts. What
-//! happens with the call says what its latest stretch of time was spent on; when it is answered, its parts become its
-//! caller's, so that those of the whole request add up exactly to its latency. Of branches side by side, the one that
-//! lets their caller go on counts, since nobody waited for the others.
+//! A sampled request keeps an account for each of its open calls: the time since the call was made, split into parts.
+//! The events of a call determine what its latest stretch of time was spent on. When the call is answered, its parts
+//! are added to its caller's account, so that the parts of the whole request add up exactly to its latency. Of parallel
+//! branches, only the one that lets the caller continue counts, because the caller did not wait for the others.
 //!
-//! The sample of a group of requests is chosen by their keys and thins itself out: a request takes part if its key ends in
-//! so many zero bits, and one more is asked for whenever the sample has grown too large. So every request of the run has
-//! had the same chance, however many they turn out to be, and nothing but the keys decides.
+//! The sample of a group's requests is chosen by their keys and thins itself out: a request is sampled if its key ends
+//! in a certain number of zero bits, and that number rises by one whenever the sample has grown too large. So every
+//! request of the run had the same chance, however many there are, and the choice depends on nothing but the keys.
 
 mod accounts;
 
@@ -16,88 +16,88 @@ pub(crate) use accounts::Accounts;
 use crate::calls::GroupId;
 use crate::time::Span;
 
-/// What time is spent on.
+/// Activities that take time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Spent {
-    /// On the way to a callee and back.
+    /// Travelling to a callee and back.
     Network,
-    /// Waiting for a worker, a turn on a loop, or a thread that may block.
+    /// Waiting for a worker, a turn on an event loop, or a blocking thread.
     Queue,
-    /// Being served, cores shared with others included.
+    /// Being served, possibly on cores shared with other calls.
     Service,
-    /// Waiting for a connection out of a pool.
+    /// Waiting for a pooled connection.
     PoolWait,
-    /// Waiting until a limit of a link, of a rate or of calls under way, lets an attempt pass.
+    /// Waiting for a rate or concurrency limit of a link.
     LimitWait,
     /// Opening a connection.
     Connect,
-    /// Waiting before the next attempt.
+    /// Waiting before the next attempt (backoff).
     BackOff,
     /// Waiting for a lock.
     LockWait,
-    /// Standing still since the quota of the cores was spent.
+    /// Throttled because the CPU quota was spent.
     Throttled,
-    /// Waiting for an answer that was then no longer waited for.
+    /// Waiting for a call that was then given up.
     GivenUp,
-    /// Waiting for others, or for the call of another, where several share one.
+    /// Waiting for other calls, or for another call's result, where several share one.
     Sharing,
 }
 
-/// A share of a request's time: what it was spent on, and where.
+/// A part of a request's time: an activity and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Part {
-    /// What for.
+    /// The activity.
     pub what: Spent,
-    /// The component, or the link whose caller waited; of what was given up, who was waited for.
+    /// The component, or the link whose caller waited; for a call that was given up, its callee.
     pub place: GroupId,
 }
 
-/// One finished request of a sample.
+/// A finished request of a sample.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     latency: Span,
-    /// How many zero bits its key ends in.
+    /// Number of zero bits at the end of its key.
     zeros: u32,
-    /// Where its parts end; they begin where those of the one before do.
+    /// End of its parts; they begin where the previous request's end.
     end: u32,
 }
 
-/// More sampled requests than this, under way and finished, are thinned out.
+/// Maximum number of sampled requests, open and finished, before the sample is thinned out.
 const MOST: u64 = 8192;
 
-/// Room is made for so many parts of each.
+/// Parts per request for which memory is reserved.
 const PARTS: usize = 4;
 
-/// A sample of the requests of one group that were answered well, with the parts of each.
+/// A sample of a group's successful requests, with the parts of each.
 #[derive(Clone, Debug, Default)]
 pub struct Breakdown {
-    /// How many zero bits a key must end in.
+    /// Number of zero bits that a key must end in.
     zeros: u32,
-    /// Requests that were begun, by the zero bits of their keys …
+    /// Requests begun, by the number of zero bits of their keys.
     begun: Vec<u64>,
-    /// … and how many of them take part.
+    /// Requests begun that are still in the sample.
     taking: u64,
     requests: Vec<Request>,
     parts: Vec<(Part, Span)>,
 }
 
-/// What those requests of a sample whose latency lies around a quantile spent their time on.
+/// Time spent by the sampled requests whose latency is near a quantile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Around {
-    /// How many they are.
+    /// The number of these requests.
     pub requests: u64,
-    /// Their latencies added up, ns.
+    /// Sum of their latencies, ns.
     pub latency: u128,
-    /// Their parts added up, ns, in the order of what and where: together they are the latency.
+    /// Sums of their parts, ns, ordered by activity and place; together they equal the latency.
     pub parts: Vec<(Part, u128)>,
 }
 
 impl Breakdown {
-    /// For about so many requests: it is thinned out from the start so far as they would certainly make it so in the end, which
-    /// saves accounting for requests that are left out again.
+    /// Prepares for about this many requests: the sample is thinned out from the start as far as it certainly would be
+    /// in the end, which avoids accounting for requests that would be dropped again.
     pub(crate) fn expecting(requests: f64) -> Breakdown {
         let times = (requests / MOST as f64).max(1.0) as u64;
-        // It fills slowly then, and is not to ask for memory again and again.
+        // The sample then fills up slowly, and should not reallocate repeatedly.
         let room = if times > 1 { MOST as usize } else { 0 };
         Breakdown {
             zeros: times.ilog2(),
@@ -107,12 +107,12 @@ impl Breakdown {
         }
     }
 
-    /// The bits that must be zero in the key of a request that takes part.
+    /// Mask of the bits that must be zero in the key of a sampled request.
     pub(crate) fn mask(&self) -> u64 {
         (1 << self.zeros) - 1
     }
 
-    /// A request that takes part begins.
+    /// Begins a sampled request.
     pub(crate) fn begin(&mut self, zeros: u32) {
         if self.begun.len() <= zeros as usize {
             self.begun.resize(zeros as usize + 1, 0);
@@ -126,7 +126,7 @@ impl Breakdown {
         }
     }
 
-    /// Leaves out whose keys do not end in enough zero bits, in place.
+    /// Drops the requests whose keys do not end in enough zero bits, in place.
     fn thin_out(&mut self) {
         let (mut start, mut kept, mut parts) = (0, 0, 0);
         for index in 0..self.requests.len() {
@@ -144,26 +144,26 @@ impl Breakdown {
         self.parts.truncate(parts);
     }
 
-    /// A request that takes part has been answered.
+    /// Ends a sampled request that has been answered.
     pub(crate) fn end(&mut self, zeros: u32, latency: Span, parts: &[(Part, Span)]) {
-        // It may have been thinned out meanwhile.
+        // It may have been thinned out in the meantime.
         if zeros >= self.zeros {
             self.parts.extend_from_slice(parts);
             self.requests.push(Request { latency, zeros, end: self.parts.len() as u32 });
         }
     }
 
-    /// How many requests it holds.
+    /// The number of requests held.
     pub fn requests(&self) -> u64 {
         self.requests.len() as u64
     }
 
-    /// True where no request has been left out.
+    /// Whether the sample contains every request.
     pub fn is_complete(&self) -> bool {
         self.zeros == 0
     }
 
-    /// The latency of each request and the sum of its parts, ns; a law says that they are equal.
+    /// The latency of each request and the sum of its parts, ns; a law requires them to be equal.
     pub fn sums(&self) -> impl Iterator<Item = (Span, Span)> + '_ {
         let mut start = 0;
         self.requests.iter().map(move |request| {
@@ -173,7 +173,7 @@ impl Breakdown {
         })
     }
 
-    /// The requests whose latency lies between two quantiles of the sample, for each pair of quantiles (thousandths, the
+    /// The requests with a latency between two quantiles of the sample, for each pair of quantiles (in thousandths, the
     /// first not above the second, both at most 1000), rounded outwards to whole requests.
     pub fn between(&self, quantiles: &[(usize, usize)]) -> Vec<Around> {
         let mut order: Vec<usize> = (0..self.requests.len()).collect();

@@ -1,13 +1,13 @@
-//! The calendar: what will happen, in one total order of (time, class, order of setting).
+//! The calendar: upcoming events in one total order of (time, class, order of setting).
 //!
-//! A pending entry is one 16-byte number whose order is the order of events, so that comparing is comparing numbers;
-//! what is to happen lies in a slot beside it. Timers of a constant delay wait in lanes ([`Calendar::set_after`]), those that
-//! are set again and again have places of their own ([`Calendar::alarm`]), all others stand in order while they are few
-//! and in a wheel above that when they are many. Which of them holds an entry is a matter of speed alone: the order of
-//! events is the same.
+//! A pending entry is one 16-byte number whose order is the order of events, so comparing events means comparing
+//! numbers. The event itself is in a slot beside it. Timers with a constant delay wait in lanes
+//! ([`Calendar::set_after`]), timers that are set repeatedly have places of their own ([`Calendar::alarm`]), and all
+//! others are kept sorted while they are few and in a wheel when they are many. The choice affects speed only; the
+//! order of events is the same.
 //!
-//! Cancelling frees the slot at once and leaves the entry behind; a later timer in the same slot has another stamp,
-//! so that the entry is recognised as dead when it is met. Dead entries never outnumber live ones by much.
+//! Cancelling frees the slot immediately and leaves the entry behind. A later timer in the same slot has a different
+//! stamp, so the old entry is recognised as dead when it is reached. Dead entries never outnumber live ones by much.
 //!
 //! ```
 //! use sim_core::calendar::{Calendar, Class};
@@ -35,27 +35,27 @@ pub use crate::order::{Class, TIME_MAX};
 
 const SLOTS_MAX: usize = (1 << SLOT_BITS) - 1;
 
-// The layout of a timer's name: 28 bits of slot plus one, 7 of lane, 29 of stamp.
+// The layout of a timer's id: 28 bits of slot plus one, 7 of lane, 29 of stamp.
 const LANE_BITS: u32 = 7;
 const NAME_STAMP_BITS: u32 = 29;
 const NAME_STAMP_MASK: u32 = (1 << NAME_STAMP_BITS) - 1;
-/// Stands in a timer's name where it is in no lane.
+/// The lane number of a timer that is in no lane.
 const NO_LANE: usize = (1 << LANE_BITS) - 1;
 
-/// Marks the stamp of a free slot; the other bits are then the slot freed before it.
+/// Marks the stamp of a free slot; the other bits are then the slot freed before.
 const FREE: u32 = 1 << 31;
 const STAMP_MASK: u32 = FREE - 1;
 const LAST_FREE: u32 = STAMP_MASK;
 
-/// Number 0 is kept for what comes ahead of everything else of its instant.
+/// Number 0 is reserved for the alarm that goes off ahead of all other events of its instant.
 const FIRST_SEQUENCE: u64 = 1 << SLOT_BITS;
 
-/// Dead entries that are not worth a compaction.
+/// Number of dead entries below which compaction is not worthwhile.
 const DEAD_TOLERATED: usize = 64;
 
-/// The name of a timer that was set, for cancelling it. Eight bytes, also inside an `Option`.
+/// The id of a timer, for cancelling it. Eight bytes, even inside an `Option`.
 ///
-/// The name of a timer that has gone off or was cancelled names nothing. (A name could be taken for another one after
+/// The id of a timer that has gone off or was cancelled names nothing. (An id could be mistaken for another timer after
 /// exactly 2²⁹ further timers, or a multiple of that.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId(NonZeroU64);
@@ -84,7 +84,7 @@ impl TimerId {
         self.0.get() as u32 & NAME_STAMP_MASK
     }
 
-    /// Where in the calendar it stands, in 28 bits, for who knows what the event is and has no room for more
+    /// Its slot in the calendar, in 28 bits, for holders that can identify the event and have no space for the full id
     /// ([`Calendar::cancel_at`]).
     #[inline]
     pub fn place(self) -> u32 {
@@ -104,10 +104,10 @@ struct Slot<E> {
 struct Slots<E> {
     slots: Vec<Slot<E>>,
     free: u32,
-    /// As narrow as it may be: the compiler would add to this and to the number below at once, and read back at once what was
-    /// just written in pieces.
+    /// A narrow type on purpose: otherwise the compiler updates this and the number below in one operation and then
+    /// stalls on reading back data just written in pieces.
     len: u32,
-    /// The sequence number of the next timer, above the bits of a slot.
+    /// The sequence number of the next timer, shifted above the slot bits.
     sequence: u64,
 }
 
@@ -126,7 +126,7 @@ impl<E: Copy> Slots<E> {
         self.slots.len() as u32 - 1
     }
 
-    /// The key of an event that is entered, its slot and its stamp.
+    /// Enters an event; returns its key, slot and stamp.
     #[inline(always)]
     fn enter(&mut self, at: Time, class: Class, event: E) -> (u128, u32, u32) {
         let key = self.next_key(at, class);
@@ -135,7 +135,7 @@ impl<E: Copy> Slots<E> {
         (key | u128::from(slot), slot, stamp)
     }
 
-    /// The key of the timer that is set next, without a slot.
+    /// The key of the next timer to be set, without a slot.
     #[inline(always)]
     fn next_key(&mut self, at: Time, class: Class) -> u128 {
         let sequence = self.sequence;
@@ -150,7 +150,7 @@ impl<E: Copy> Slots<E> {
         self.len -= 1;
     }
 
-    /// Asks for the slot of an entry before it is needed.
+    /// Prefetches the slot of an entry.
     #[inline(always)]
     fn prefetch(&self, key: u128) {
         prefetch(&self.slots, slot_of(key) as usize);
@@ -161,7 +161,7 @@ impl<E: Copy> Slots<E> {
         self.slots[slot_of(key) as usize].stamp == stamp_of(key)
     }
 
-    /// The event of an entry that is alive; its slot is free afterwards.
+    /// Takes the event of an entry and frees its slot; `None` if the entry is dead.
     #[inline]
     fn take(&mut self, key: u128) -> Option<E> {
         let slot = slot_of(key);
@@ -185,32 +185,32 @@ fn stamp_of(key: u128) -> u32 {
     (key >> SLOT_BITS) as u32 & STAMP_MASK
 }
 
-/// The name of an alarm: [`Calendar::alarm`].
+/// The id of an alarm: [`Calendar::alarm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlarmId(u32);
 
-/// An event to come.
+/// An upcoming event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live<E> {
-    /// The timer's name.
+    /// The timer's id.
     pub id: TimerId,
     /// When it goes off.
     pub at: Time,
     /// Its class.
     pub class: Class,
-    /// What it is.
+    /// The event itself.
     pub event: E,
 }
 
-/// Events to come, each with an instant and a class, of which the next can be taken and any can be cancelled.
+/// Upcoming events, each with an instant and a class. The next can be taken, and any can be cancelled.
 ///
-/// Events of one instant leave by class, and within a class in the order in which they were set. (That order is kept
-/// over 2³⁶ timers, about 7·10¹⁰.)
+/// Events of one instant leave by class, and within a class in the order in which they were set. (That order holds over
+/// 2³⁶ timers, about 7·10¹⁰.)
 #[derive(Clone, Debug)]
 pub struct Calendar<E> {
     lanes: Lanes,
     pending: Pending,
-    /// Entries of `pending` that were cancelled.
+    /// The number of cancelled entries in `pending`.
     pending_dead: usize,
     slots: Slots<E>,
     alarms: Alarms<E>,
@@ -234,24 +234,24 @@ impl<E: Copy> Calendar<E> {
         Self::default()
     }
 
-    /// Makes room for so many timers.
+    /// Reserves capacity for this many timers.
     pub fn expect(&mut self, timers: usize) {
         self.slots.slots.reserve_exact(timers);
     }
 
-    /// The number of events to come.
+    /// The number of upcoming events.
     #[inline]
     pub fn len(&self) -> usize {
         self.slots.len as usize + self.alarms.len()
     }
 
-    /// Whether nothing is to come.
+    /// Whether there are no upcoming events.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Makes `event` happen at the instant `at`.
+    /// Schedules `event` at the instant `at`.
     #[inline(always)]
     pub fn set(&mut self, at: Time, class: Class, event: E) -> TimerId {
         let (key, slot, stamp) = self.slots.enter(at, class, event);
@@ -259,8 +259,8 @@ impl<E: Copy> Calendar<E> {
         TimerId::new(slot, NO_LANE, stamp)
     }
 
-    /// Makes `event` happen `delay` after `now`: the same as [`set`](Self::set), but far cheaper where one delay is
-    /// used again and again, as with a timeout. Not for delays that are drawn at random: there are 64 lanes.
+    /// Schedules `event` at `delay` after `now`: the same as [`set`](Self::set), but much cheaper if the same delay is
+    /// used repeatedly, as with timeouts. Not for random delays: there are only 64 lanes.
     #[inline(always)]
     pub fn set_after(&mut self, now: Time, delay: Span, class: Class, event: E) -> TimerId {
         let at = now.saturating_add(delay);
@@ -276,31 +276,32 @@ impl<E: Copy> Calendar<E> {
         TimerId::new(slot, number, stamp)
     }
 
-    /// An alarm: a timer that is set again whenever it has gone off, which costs less than a new one each time. It is not
-    /// set yet. There should not be many: each setting compares some.
+    /// Creates an alarm: a timer that is set again each time it has gone off, which is cheaper than a new timer each
+    /// time. It starts unset. There should not be many, because each setting compares several of them.
     pub fn alarm(&mut self, event: E) -> AlarmId {
         AlarmId(self.alarms.add(event))
     }
 
-    /// Makes the event of an alarm happen at the instant `at`, and not when it was to happen before.
+    /// Schedules the event of an alarm at the instant `at`, replacing its previous setting.
     #[inline(always)]
     pub fn set_alarm(&mut self, alarm: AlarmId, at: Time, class: Class) {
         let key = self.slots.next_key(at, class);
         self.alarms.set(alarm.0, key);
     }
 
-    /// The same ahead of everything else of that instant, whenever that was set. There may be one such alarm.
+    /// The same, but ahead of all other events of that instant, regardless of when they were set. Only one such alarm
+    /// may exist.
     pub fn set_alarm_ahead(&mut self, alarm: AlarmId, at: Time) {
         let key = u128::from(at.min(TIME_MAX) << 1 | Class::First as u64) << CLASS_SHIFT;
         self.alarms.set(alarm.0, key);
     }
 
-    /// Takes the event of an alarm back; false if it has happened or was not set.
+    /// Clears an alarm; false if its event has happened or was not set.
     pub fn clear_alarm(&mut self, alarm: AlarmId) -> bool {
         self.alarms.clear(alarm.0)
     }
 
-    /// Takes an event back; false if it has happened or was cancelled already.
+    /// Cancels an event; false if it has happened or was already cancelled.
     #[inline(always)]
     pub fn cancel(&mut self, id: TimerId) -> bool {
         let slot = id.slot();
@@ -321,15 +322,15 @@ impl<E: Copy> Calendar<E> {
         true
     }
 
-    /// Takes back the event that was set with [`set`](Self::set) and whose name has this place; false if another stands there
-    /// by now, or none.
+    /// Cancels the event that was set with [`set`](Self::set) and has this place; false if the place is empty or holds
+    /// another event.
     pub fn cancel_at(&mut self, place: u32, is_it: impl Fn(&E) -> bool) -> bool {
         let slot = self.slots.slots.get(place as usize);
         let found = slot.filter(|slot| slot.stamp & FREE == 0 && is_it(&slot.event));
         found.map(|slot| TimerId::new(place, NO_LANE, slot.stamp)).is_some_and(|timer| self.cancel(timer))
     }
 
-    /// Whether the event is still to come.
+    /// Whether the event is still pending.
     pub fn is_set(&self, id: TimerId) -> bool {
         let place = self.slots.slots.get(id.slot() as usize);
         place.is_some_and(|place| place.stamp & (FREE | NAME_STAMP_MASK) == id.stamp())
@@ -350,10 +351,10 @@ impl<E: Copy> Calendar<E> {
         }
     }
 
-    /// Takes the next event if it is to happen before `limit`.
+    /// Takes the next event if it is before `limit`.
     #[inline(always)]
     pub fn pop_before(&mut self, limit: Time) -> Option<(Time, E)> {
-        // Of the time and the class alone, of which no key has all bits set.
+        // Compares time and class alone; no key has all of these bits set.
         let bound = if limit > TIME_MAX { u64::MAX } else { limit << 1 };
         let is_late = |key: u128| (key >> CLASS_SHIFT) as u64 >= bound;
         loop {
@@ -381,8 +382,8 @@ impl<E: Copy> Calendar<E> {
         }
     }
 
-    /// The events to come for which `wanted` is true, but for those of alarms, in their order. Looks at all and sorts, so
-    /// it is for rare interventions.
+    /// The upcoming events that satisfy `wanted`, except those of alarms, in order. Scans and sorts all events, so it
+    /// is meant for rare interventions.
     pub fn live(&self, wanted: impl Fn(&E) -> bool) -> Vec<Live<E>> {
         let others = self.pending.keys().map(|key| (NO_LANE, key));
         let mut found: Vec<(u128, usize)> = Vec::new();
@@ -400,24 +401,24 @@ impl<E: Copy> Calendar<E> {
         named.collect()
     }
 
-    /// Whether a bucket of the wheel was opened since this was asked last: its events have just been made ready.
+    /// Whether a bucket of the wheel has been opened since the last query: its events have just been made ready.
     #[inline(always)]
     pub(crate) fn has_opened(&mut self) -> bool {
         std::mem::take(&mut self.pending.has_opened)
     }
 
-    /// Asks for the first of the events that are ready before they are needed.
+    /// Prefetches the first of the ready events.
     pub(crate) fn prefetch_ready(&self, most: usize) {
         self.pending.ready().take(most).for_each(|key| self.slots.prefetch(key));
     }
 
-    /// The first of the events that are ready.
+    /// The first of the ready events.
     pub(crate) fn ready(&self, most: usize) -> impl Iterator<Item = E> {
         let alive = self.pending.ready().take(most).filter(|&key| self.slots.is_alive(key));
         alive.map(|key| self.slots.slots[slot_of(key) as usize].event)
     }
 
-    /// Asks for a timer before it is needed.
+    /// Prefetches a timer.
     #[inline(always)]
     pub(crate) fn prefetch(&self, id: TimerId) {
         prefetch(&self.slots.slots, id.slot() as usize);
@@ -478,9 +479,9 @@ mod tests {
     }
 
     const ALARMS: usize = 5;
-    /// The alarm that goes off ahead of everything else of its instant.
+    /// The alarm that goes off ahead of all other events of its instant.
     const AHEAD: usize = ALARMS;
-    /// The event of the first alarm; that of a timer is its number.
+    /// The event of the first alarm; the event of a timer is its number.
     const ALARM: u32 = 1 << 31;
 
     fn class() -> impl Strategy<Value = Class> {
@@ -508,8 +509,8 @@ mod tests {
     }
 
     proptest! {
-        /// Lanes have no other twin: bursts of one delay fill a lane until it is compacted, bursts of many open more lanes
-        /// than there may be, and each lane's order shows in the order of the whole.
+        /// Lanes have no twin of their own: bursts of one delay fill a lane until it is compacted, bursts of many
+        /// delays open more lanes than allowed, and each lane's order shows in the overall order.
         #[test]
         fn events_leave_as_from_a_sorted_map(wheel_from in 8usize..200, steps in prop::collection::vec(step(), 1..150)) {
             let mut calendar: Calendar<u32> = Calendar::new();
@@ -668,7 +669,7 @@ mod tests {
         assert_eq!(calendar.pop_before(TIME_MAX), None);
         let all = std::iter::from_fn(|| calendar.pop_before(Time::MAX)).collect::<Vec<_>>();
         assert_eq!(all, [(TIME_MAX, 'a'), (TIME_MAX, 'b'), (TIME_MAX, 'c'), (TIME_MAX, 'd')]);
-        // Many of them, so that a wheel has to make do with such a gap.
+        // Enough of them that a wheel must cope with such a gap.
         for number in 0..4000u64 {
             calendar.set(if number < 3 { number } else { Time::MAX }, Class::First, 'e');
         }
@@ -690,7 +691,7 @@ mod tests {
         assert!(calendar.lanes.entries() < 300 && calendar.bytes() < 64 * 1024);
     }
 
-    /// As many dead entries as are never compacted, and then as many live ones as make the lane a long one.
+    /// As many dead entries as are never compacted, followed by as many live ones as make the lane a long one.
     #[test]
     fn a_lane_that_was_full_of_the_dead_is_compact_when_it_grows() {
         let mut calendar = Calendar::new();
@@ -723,7 +724,7 @@ mod tests {
     fn lanes_change_hands_again_and_again() {
         let mut calendar = Calendar::new();
         for round in 0..200 {
-            // So many refusals that an empty lane is looked for.
+            // Enough rejected delays that an empty lane is looked for.
             for now in 0..1100 {
                 let now = 2000 * round + now;
                 calendar.set_after(now, 1_000_000 + round, Class::First, now);

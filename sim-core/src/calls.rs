@@ -1,11 +1,10 @@
 //! Calls: the frames of which requests are made.
 //!
-//! A request is a tree of calls; each call is one small frame that says who called, who serves, since when. Frames live
-//! in one slab with generational keys, so that a timer or a reply that comes too late is recognised. What a request
-//! carries besides (data key, propagated deadline) sits in columns beside it, each only where a model uses it
-//! (`baggage.rs`).
+//! A request is a tree of calls. Each call is one small frame that holds its caller, its serving node and its start.
+//! Frames live in one slab with generational keys, so that a late timer or reply is recognised. Other data of a request
+//! (data key, propagated deadline) lives in separate columns, which exist only if a model uses them (`baggage.rs`).
 
-use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION};
+use crate::baggage::{Baggage, Carried, Columns, NO_CONNECTION, NO_TIE};
 use crate::calendar::TimerId;
 use crate::outcome::Answer;
 use crate::prefetch::prefetch;
@@ -20,7 +19,7 @@ pub struct NodeId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u16);
 
-/// Names a call for as long as it is open; afterwards it names nothing.
+/// Names a call while it is open; afterwards it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallId {
     pub(crate) index: u32,
@@ -28,7 +27,7 @@ pub struct CallId {
 }
 
 impl CallId {
-    /// The key as one number, for a waiting line or a timer. Never 0.
+    /// The key as one number, for use in a waiting line or a timer. Never 0.
     #[inline(always)]
     pub fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
@@ -41,7 +40,7 @@ impl CallId {
     }
 }
 
-/// No parent: nobody waits for the answer.
+/// No parent: no caller waits for the answer.
 pub(crate) const NONE: u32 = u32::MAX;
 
 pub(crate) const ROOT: u8 = 1;
@@ -50,44 +49,45 @@ pub(crate) const RETRY: u8 = 4;
 pub(crate) const BACKGROUND: u8 = 8;
 pub(crate) const DELIVERED: u8 = 16;
 pub(crate) const REPLYING: u8 = 32;
-/// It is a request and its first attempt in one: see `engine/lending.rs`.
+/// The call combines a request and its first attempt: see `engine/lending.rs`.
 pub(crate) const LENT: u8 = 64;
-/// Its request is one of the sample whose time is accounted for.
+/// The request belongs to the sample whose time is broken down.
 pub(crate) const SAMPLED: u8 = 128;
 
-/// No node has passed it on.
+/// The call was not passed on by another node.
 pub(crate) const DIRECT: u32 = u32::MAX;
 
-/// One call: 64 bytes, a line of the cache.
+/// One call: 64 bytes, one cache line.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub(crate) struct Frame {
-    /// When it arrived; for a root, when it should have been sent.
+    /// When the call arrived; for a root, its intended send time.
     pub(crate) since: Time,
-    /// Key of its random draws.
+    /// Key of the call's random draws.
     pub(crate) key: u64,
-    /// While it is lent, the key of the request's own draws; else what the serving node wants to remember besides its ticket.
+    /// While the call is lent, the key of the request's own draws; otherwise a second value that the serving node
+    /// stores besides its ticket.
     pub(crate) memo: u64,
-    /// While it is lent, the timer of the attempt.
+    /// While the call is lent, the timer of the attempt.
     pub(crate) timer: Option<TimerId>,
-    /// Index of the calling frame; the source node for a root, or the link that it was lent to; an entry of `given_up` for
-    /// an abandoned one.
+    /// Index of the calling frame; the source node for a root, or the link it was lent to; an entry of `given_up` for
+    /// an abandoned call.
     pub(crate) parent: u32,
-    /// Odd while open.
+    /// Odd while the call is open.
     pub(crate) generation: u32,
-    /// Who serves it.
+    /// The serving node.
     pub(crate) node: u32,
-    /// What the serving node wants to remember of it.
+    /// A value that the serving node stores about the call.
     pub(crate) ticket: u32,
-    /// The node that has passed it on to the serving one as it is, or `DIRECT` …
+    /// The node that passed the call on unchanged to the serving node, or `DIRECT`.
     pub(crate) via: u32,
-    /// … and what that node wants to remember of it.
+    /// A value that the forwarding node (`via`) stores about the call.
     pub(crate) via_ticket: u32,
-    /// Row of the table of profiles (op, size).
+    /// Row in the profile table (op, size).
     pub(crate) profile: u16,
-    /// Row of the table of network paths between caller and callee.
+    /// Row in the table of network paths between caller and callee.
     pub(crate) path: u16,
-    /// How many draws it has made.
+    /// Number of random draws made so far.
     pub(crate) draws: u16,
     pub(crate) flags: u8,
     /// 0 is the most important.
@@ -95,7 +95,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Of no call yet, and no other free one after it.
+    /// A free frame that belongs to no call and links to no other free frame.
     const BLANK: Frame = Frame {
         since: 0,
         key: 0,
@@ -114,19 +114,19 @@ impl Frame {
         priority: 0,
     };
 
-    /// Whoever began it is gone: it is nobody's request any more.
+    /// Detaches the call from its caller, which is gone.
     pub(crate) fn orphan(&mut self) {
         self.flags &= !ROOT;
         self.parent = NONE;
     }
 
-    /// The answer waits here, or is under way.
+    /// Stores an answer that is waiting at this frame or in transit.
     pub(crate) fn keep(&mut self, answer: Answer) {
         self.key = answer.to_bits();
         self.flags |= REPLYING;
     }
 
-    /// The same for one that has passed whoever passed the call on.
+    /// The same for an answer that has already passed the forwarding node.
     pub(crate) fn keep_from_caller(&mut self, answer: Answer) {
         self.keep(answer);
         self.via = DIRECT;
@@ -137,11 +137,11 @@ impl Frame {
 #[derive(Clone, Debug)]
 pub(crate) struct Calls {
     frames: Vec<Frame>,
-    /// What calls carry, by index.
+    /// The baggage of the calls, by frame index.
     pub(crate) columns: Columns,
-    /// What nodes remember of the requests that they began, by index. Empty where nobody does.
+    /// Values that nodes store about the requests they began, by frame index. Empty if unused.
     notes: Vec<u64>,
-    /// The frame that was freed last; each names the one before in `parent`.
+    /// The most recently freed frame; each free frame names the previous one in `parent`.
     free: u32,
     carries_baggage: bool,
     pub(crate) open: usize,
@@ -161,14 +161,14 @@ impl Default for Calls {
 }
 
 impl Calls {
-    /// From now on calls carry these; to be asked for before the first call.
+    /// Declares the columns that calls carry; must be called before the first call.
     pub(crate) fn carry(&mut self, carried: Carried) {
         assert!(self.frames.is_empty(), "what calls carry is decided before the first call");
         self.carries_baggage = carried.any();
         self.columns = Columns::new(carried);
     }
 
-    /// A frame with its baggage.
+    /// Inserts a frame with its baggage.
     #[inline]
     pub(crate) fn insert_with(&mut self, frame: Frame, baggage: Baggage) -> CallId {
         let call = self.insert(frame);
@@ -178,23 +178,24 @@ impl Calls {
         call
     }
 
-    /// A frame with the baggage of another.
+    /// Inserts a frame with a copy of another call's baggage, except for its connection.
     #[inline(always)]
     pub(crate) fn insert_like(&mut self, frame: Frame, like: u32) -> CallId {
         let call = self.insert(frame);
         if self.carries_baggage {
             self.columns.copy(like, call.index);
             self.columns.set_connection(call.index, NO_CONNECTION);
+            self.columns.set_tie(call.index, NO_TIE);
         }
         call
     }
 
-    /// A frame; its baggage is that of the call that had it before.
+    /// Inserts a frame; its baggage is still that of the previous call in the place.
     #[inline]
     fn insert(&mut self, frame: Frame) -> CallId {
         self.open += 1;
-        // The frame is written where it stays, field by field; a cold way that took it along would have it put together on
-        // the stack first, and reading back at once what was just written in pieces takes long.
+        // The frame is written in place, field by field. A cold path that took the frame as an argument would force it
+        // to be assembled on the stack first, and reading it back right after the partial writes would stall.
         let (index, generation) = loop {
             let index = self.free;
             if let Some(place) = self.frames.get_mut(index as usize) {
@@ -208,7 +209,7 @@ impl Calls {
         CallId { index, generation }
     }
 
-    /// A free frame more, where there is none.
+    /// Adds a free frame when none is left.
     #[cold]
     #[inline(never)]
     fn add(&mut self) {
@@ -217,7 +218,7 @@ impl Calls {
         self.columns.add();
     }
 
-    /// Frees a frame. Its flags, and what it kept of its parent.
+    /// Frees a frame. Returns its flags and its `parent` field.
     #[inline]
     pub(crate) fn remove(&mut self, index: u32) -> (u8, u32) {
         let frame = &mut self.frames[index as usize];
@@ -230,7 +231,7 @@ impl Calls {
         kept
     }
 
-    /// The frame of that index, if there is one, whether or not its call is open.
+    /// The frame at this index, if one exists, whether or not its call is open.
     #[inline(always)]
     pub(crate) fn frame(&self, index: u32) -> Option<&Frame> {
         self.frames.get(index as usize)
@@ -262,32 +263,32 @@ impl Calls {
         CallId { index, generation: self.frames[index as usize].generation }
     }
 
-    /// Asks for a frame before it is needed.
+    /// Prefetches a frame.
     #[inline(always)]
     pub(crate) fn prefetch(&self, index: u32) {
         prefetch(&self.frames, index as usize);
     }
 
-    /// Makes room for so many requests, with what nodes remember of them.
+    /// Reserves capacity for this many requests, including the notes of nodes.
     pub(crate) fn expect(&mut self, requests: usize) {
         self.frames.reserve_exact(requests);
         self.notes.reserve_exact(requests);
     }
 
-    /// Remembers something of a request for the node that began it.
+    /// Stores a note about a request for the node that began it.
     #[inline(always)]
     pub(crate) fn set_note(&mut self, index: u32, note: u64) {
         reach(&mut self.notes, index as usize, 0);
         self.notes[index as usize] = note;
     }
 
-    /// What was remembered of a request last; 0 if nothing was.
+    /// The note stored last for a request; 0 if there is none.
     #[inline(always)]
     pub(crate) fn note(&self, index: u32) -> u64 {
         self.notes.get(index as usize).copied().unwrap_or(0)
     }
 
-    /// A request has another index.
+    /// Moves the note of a request to its new index.
     pub(crate) fn move_note(&mut self, from: u32, to: u32) {
         let note = self.note(from);
         if note != 0 {
@@ -295,26 +296,26 @@ impl Calls {
         }
     }
 
-    /// Asks for the note of a request before it is needed.
+    /// Prefetches the note of a request.
     #[inline(always)]
     pub(crate) fn prefetch_note(&self, index: u32) {
         prefetch(&self.notes, index as usize);
     }
 
-    /// The frame of the call on behalf of which another was made, if somebody waits for its answer.
+    /// The frame of the parent call, if a caller waits for the answer.
     #[inline]
     pub(crate) fn parent(&self, frame: &Frame) -> Option<&Frame> {
         let has_parent = frame.flags & (ROOT | ABANDONED) == 0 && frame.parent != NONE;
         has_parent.then(|| self.at(frame.parent))
     }
 
-    /// Frames that there are, those of calls that have ended included.
+    /// The number of frames, including those of calls that have ended.
     #[inline(always)]
     pub(crate) fn frames(&self) -> usize {
         self.frames.len()
     }
 
-    /// How many calls wait for each other where most do, and the innermost of these.
+    /// The depth of the deepest chain of waiting calls, and the index of its innermost call.
     pub(crate) fn deepest(&self) -> (u32, u32) {
         let mut depths = vec![0; self.frames.len()];
         let mut way = Vec::new();
@@ -342,7 +343,7 @@ impl Calls {
         self.frames.iter().enumerate().filter(|(_, f)| f.generation & 1 == 1).map(|(i, f)| (i as u32, f))
     }
 
-    /// Bytes taken by frames and what belongs to them.
+    /// Bytes taken by frames and their associated data.
     pub(crate) fn bytes(&self) -> usize {
         self.frames.capacity() * size_of::<Frame>() + self.columns.bytes() + self.notes.capacity() * size_of::<u64>()
     }
@@ -360,7 +361,7 @@ mod tests {
     }
 
     proptest! {
-        /// The twin climbs from every call to its root. Calls stand before their parents in the slab, or behind them.
+        /// The twin climbs from every call to its root. Calls may stand before or after their parents in the slab.
         #[test]
         fn the_deepest_call_is_found(
             turned in any::<bool>(),
@@ -373,7 +374,7 @@ mod tests {
                 let parent = parent.index(nth + 1);
                 let call = calls.at_mut(at(nth));
                 match sort {
-                    // What a root and an abandoned call keep there is no call.
+                    // The `parent` field of a root or an abandoned call does not name a call.
                     0 => (call.flags, call.parent) = (ROOT, 0),
                     1 => (call.flags, call.parent) = (ABANDONED, 0),
                     _ if parent == nth => {}

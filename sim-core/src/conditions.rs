@@ -1,7 +1,7 @@
-//! Conditions: the state in which faults leave a node or a network path.
+//! Conditions: the state that faults leave a node or a network path in.
 //!
-//! The verbs of the engine consult them; components never do. Overlapping faults compose: factors multiply, latencies
-//! add, a node that was taken down twice must be brought up twice.
+//! Only the verbs of the engine check them; components never do. Overlapping faults compose: factors multiply,
+//! latencies add, and a node that was taken down twice must be brought up twice.
 
 use crate::calendar::{Class, TimerId};
 use crate::calls::CallId;
@@ -10,48 +10,48 @@ use crate::outcome::Outcome;
 use crate::random::mix;
 use crate::time::{MILLISECOND, SECOND, Span, Time};
 
-/// The state of one node. Nearly always nothing is the matter, and then it is one word.
+/// The state of one node. Usually it is healthy, and the condition is one null pointer.
 #[derive(Clone, Debug, Default)]
 pub struct Condition(Option<Box<Afflictions>>);
 
-/// What is the matter with a node.
+/// The effects of active faults on a node.
 #[derive(Clone, Debug)]
 struct Afflictions {
-    /// For how many reasons it is down …
+    /// The number of reasons for which it is down.
     down: u32,
-    /// … and how many of these have taken its host with it.
+    /// How many of those reasons have also taken down its host.
     silent: u32,
-    /// Working times are multiplied by this.
+    /// Factor applied to every working time.
     slowdown: f64,
     /// Added to every working time.
     added: Span,
-    /// Shares of arriving calls that are answered with an outcome at once; one entry an acting fault.
+    /// Shares of arriving calls that immediately get a fixed outcome; one entry per active fault.
     errors: Vec<(u32, f64, Outcome)>,
     paused: u32,
     stash: Vec<Stashed>,
 }
 
-/// What dies.
+/// The extent of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
-    /// The process. Its host lives on and answers for it: open calls end with `reset`, new ones with `unavailable`.
+    /// The process. Its host stays up and answers for it: open calls end with `reset`, new ones with `unavailable`.
     Process,
-    /// The host and all that runs there. Nobody answers.
+    /// The host and everything on it. Nothing answers.
     Host,
 }
 
-/// What came for a node whose work stands still.
+/// An event held back for a paused node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stashed {
     /// A call.
     Call(CallId),
-    /// Work, with what is left of it.
+    /// Work, with its remaining time.
     Work { id: TimerId, left: Span, event: u128 },
-    /// A timer of the clock, with when it goes off whatever the node does.
+    /// A clock timer with its due time, which a pause does not postpone.
     Clock { id: TimerId, at: Time, class: Class, event: u128 },
-    /// An answer, a cancellation, or a timer that was set meanwhile.
+    /// An answer, a cancellation, or a timer that was set during the pause.
     Event(u128),
-    /// A chore whose time came meanwhile.
+    /// A chore that became due during the pause.
     Chore { id: ChoreId, chore: Chore },
     /// A change of settings.
     Change(u32),
@@ -68,13 +68,13 @@ impl Condition {
         self.0.is_some()
     }
 
-    /// True where it can be called.
+    /// Whether the node accepts calls.
     #[inline]
     pub fn is_up(&self) -> bool {
         self.0.as_ref().is_none_or(|a| a.down == 0)
     }
 
-    /// True where nobody is left to say that it is down: whatever is sent there is never heard of again.
+    /// Whether the node is down together with its host: calls to it get no response at all.
     pub(crate) fn is_silent(&self) -> bool {
         self.0.as_ref().is_some_and(|a| a.silent > 0)
     }
@@ -91,53 +91,53 @@ impl Condition {
         stretched.saturating_add(a.added)
     }
 
-    /// True where it is down for one reason only.
+    /// Whether it is down for exactly one reason.
     pub(crate) fn is_down_once(&self) -> bool {
         self.0.as_ref().is_some_and(|a| a.down == 1)
     }
 
-    /// For how many reasons its work stands still.
+    /// The number of reasons for which its work is paused.
     pub(crate) fn pauses(&self) -> u32 {
         self.0.as_ref().map_or(0, |a| a.paused)
     }
 
-    /// By how much working times are stretched.
+    /// The factor by which working times are stretched.
     pub fn slowdown(&self) -> f64 {
         self.0.as_ref().map_or(1.0, |a| a.slowdown)
     }
 
-    /// A fault makes it slower by a factor (or, undone, faster again).
+    /// Multiplies the slowdown by a factor (or by its inverse, when the fault ends).
     pub fn multiply_slowdown(&mut self, factor: f64) {
         self.change(|a| {
             a.slowdown *= factor;
-            // Faults that undo each other must leave exactly nothing behind.
+            // Inverse factors must cancel exactly, despite rounding.
             if (a.slowdown - 1.0).abs() < 1e-9 {
                 a.slowdown = 1.0;
             }
         });
     }
 
-    /// A fault adds to every working time.
+    /// Adds a fault's latency to every working time.
     pub fn add_latency(&mut self, span: Span) {
         self.change(|a| a.added = a.added.saturating_add(span));
     }
 
-    /// That fault ends.
+    /// Removes the latency of a fault that ends.
     pub fn remove_latency(&mut self, span: Span) {
         self.change(|a| a.added = a.added.saturating_sub(span));
     }
 
-    /// Fault number `fault` makes a share of the arriving calls fail.
+    /// Makes fault number `fault` fail a share of the arriving calls.
     pub fn add_errors(&mut self, fault: u32, fraction: f64, outcome: Outcome) {
         self.change(|a| a.errors.push((fault, fraction, outcome)));
     }
 
-    /// That fault ends.
+    /// Removes the errors of a fault that ends.
     pub fn remove_errors(&mut self, fault: u32) {
         self.change(|a| a.errors.retain(|(f, _, _)| *f != fault));
     }
 
-    /// How an arriving call is refused, if it is; `key` decides for a share of them.
+    /// The outcome with which an arriving call is rejected, if any; `key` selects the share of failing calls.
     pub(crate) fn refuses(&self, key: u64) -> Option<Outcome> {
         let a = self.0.as_ref()?;
         if a.down > 0 {
@@ -149,7 +149,7 @@ impl Condition {
         })
     }
 
-    /// True if it was up until now.
+    /// Takes the node down. Returns true if it was up.
     pub(crate) fn take_down(&mut self, death: Death) -> bool {
         self.change(|a| {
             a.down += 1;
@@ -158,7 +158,7 @@ impl Condition {
         })
     }
 
-    /// True if it is up from now on.
+    /// Brings the node up. Returns true if it was down and is up now.
     pub(crate) fn bring_up(&mut self, death: Death) -> bool {
         self.change(|a| {
             let was_down = a.down > 0;
@@ -175,7 +175,7 @@ impl Condition {
         })
     }
 
-    /// What came meanwhile, if it is to go on from now on.
+    /// Ends one pause. Returns the held-back events if the node continues now.
     pub(crate) fn resume(&mut self) -> Option<Vec<Stashed>> {
         if !self.is_paused() {
             return None;
@@ -186,13 +186,13 @@ impl Condition {
         })
     }
 
-    /// Keeps what came for a node that stands still.
+    /// Holds back an event for a paused node.
     #[cold]
     pub(crate) fn stash(&mut self, stashed: Stashed) {
         self.change(|a| a.stash.push(stashed));
     }
 
-    /// The node has crashed: what came meanwhile is lost.
+    /// Drops the held-back events after a crash and returns them.
     pub(crate) fn forget_stash(&mut self) -> Vec<Stashed> {
         self.change(|a| std::mem::take(&mut a.stash))
     }
@@ -220,21 +220,21 @@ pub struct Path {
     pub there: Span,
     /// From callee to caller.
     pub back: Span,
-    /// Nanoseconds a byte takes, per direction; 0 for no limit.
+    /// Transfer time in nanoseconds per byte, per direction; 0 for unlimited bandwidth.
     pub nanoseconds_per_byte: f64,
-    /// Share of packets lost each way.
+    /// Share of packets lost in each direction.
     pub loss: f64,
-    /// Added each way by faults.
+    /// Latency added by faults in each direction.
     pub added: Span,
-    /// Share lost by faults, all together; kept by [`Path::add_loss`] and [`Path::remove_loss`].
+    /// Combined share lost through faults; maintained by [`Path::add_loss`] and [`Path::remove_loss`].
     pub added_loss: f64,
-    /// The share of each acting fault, by its number.
+    /// The loss share of each active fault, by its number.
     pub losses: Vec<(u32, f64)>,
-    /// Nothing gets through while above 0.
+    /// The number of active cuts; above 0, no traffic gets through.
     pub cuts: u32,
 }
 
-/// A path, and whether there is nothing to it: then calls and answers get through at once.
+/// A path, and whether it is trivial, so that calls and answers get through at once.
 #[derive(Clone, Debug)]
 struct Way {
     path: Path,
@@ -255,11 +255,11 @@ impl Way {
     }
 }
 
-/// All of them, by row; the first is no network at all.
+/// All paths, by row; the first one is trivial.
 #[derive(Clone, Debug)]
 pub(crate) struct Ways {
     rows: Vec<Way>,
-    /// How many of them are something: where none is, no call has to look at its own.
+    /// The number of nontrivial paths. While it is 0, no call needs to look up its path.
     something: usize,
 }
 
@@ -268,7 +268,7 @@ impl Ways {
         Ways { rows: vec![Way::new(Path::default())], something: 0 }
     }
 
-    /// One more; its row.
+    /// Adds a path and returns its row.
     pub(crate) fn add(&mut self, path: Path) -> u16 {
         let way = Way::new(path);
         self.something += usize::from(!way.is_nothing);
@@ -280,7 +280,7 @@ impl Ways {
         &self.rows[row as usize].path
     }
 
-    /// True where a call arrives, and its answer, at the instant at which it is sent, and nothing can happen to it.
+    /// Whether calls and answers on this path arrive at the instant they are sent, without any loss.
     #[inline(always)]
     pub(crate) fn is_nothing(&self, row: u16) -> bool {
         self.something == 0 || self.rows[row as usize].is_nothing
@@ -309,29 +309,28 @@ impl Default for Path {
     }
 }
 
-/// After so many retransmissions in vain the connection is given up (Linux's `tcp_retries2`).
+/// Failed retransmissions after which the connection is given up (Linux's `tcp_retries2`).
 pub const RETRANSMISSIONS: u32 = 15;
 
-/// How long a sender waits for a sign of life before retransmission number `nth`, counted from 0, or before it gives up after
-/// the last one: 200 ms at first and then twice as long each time, but no longer than 120 s (Linux's `TCP_RTO_MIN` and
-/// `TCP_RTO_MAX`).
+/// How long a sender waits before retransmission number `nth`, counted from 0, or before it gives up after the last
+/// one: 200 ms at first, then twice as long each time, up to 120 s (Linux's `TCP_RTO_MIN` and `TCP_RTO_MAX`).
 pub fn retransmission(nth: u32) -> Span {
     ((200 * MILLISECOND) << nth.min(RETRANSMISSIONS)).min(120 * SECOND)
 }
 
-/// After so long, 924.6 s, what never gets through ends with `reset`.
+/// Total wait, 924.6 s, after which an undeliverable message ends with `reset`.
 pub(crate) fn given_up_after() -> Span {
     (0..=RETRANSMISSIONS).map(retransmission).sum()
 }
 
 impl Path {
-    /// Fault number `fault` makes a share of the packets get lost.
+    /// Makes fault number `fault` drop a share of the packets.
     pub fn add_loss(&mut self, fault: u32, share: f64) {
         self.losses.push((fault, share));
         self.settle();
     }
 
-    /// That fault ends.
+    /// Removes the loss of a fault that ends.
     pub fn remove_loss(&mut self, fault: u32) {
         self.losses.retain(|(f, _)| *f != fault);
         self.settle();
@@ -349,30 +348,29 @@ impl Path {
         self.back + self.added
     }
 
-    /// Whether nothing gets through: it is cut, or every packet is lost.
+    /// Whether the path is cut or loses every packet.
     pub(crate) fn is_cut(&self) -> bool {
         self.cuts > 0 || self.loss >= 1.0 || self.added_loss >= 1.0
     }
 
-    /// How long something short takes there and back that has this key, where whoever gets it answers at once; `None` where
-    /// it is lost for good.
+    /// Round-trip time of a small message with this key to a node that answers at once; `None` if it is lost for good.
     pub fn round_trip(&self, key: u64) -> Option<Span> {
         let there = self.delay_there(0, key)?;
         Some(there.saturating_add(self.delay_back(mix(key))?))
     }
 
-    /// True where every call takes the same time.
-    pub fn is_constant(&self) -> bool {
+    /// Whether all calls take the same time on this path.
+    pub(crate) fn is_constant(&self) -> bool {
         self.nanoseconds_per_byte == 0.0 && self.loss == 0.0 && self.added_loss == 0.0
     }
 
-    /// How long a call of that size is under way; `None` where it is lost for good.
+    /// Travel time of a call of this size; `None` if it never arrives.
     pub(crate) fn delay_there(&self, size_bytes: u64, key: u64) -> Option<Span> {
         let transfer = (size_bytes as f64 * self.nanoseconds_per_byte) as Span;
         self.with_losses(self.there + self.added + transfer, key ^ 0x7468_6572_6500)
     }
 
-    /// How long an answer is under way; `None` where it is lost for good.
+    /// Travel time of an answer; `None` if it never arrives.
     pub(crate) fn delay_back(&self, key: u64) -> Option<Span> {
         self.with_losses(self.back + self.added, key ^ 0x6261_636b_0000)
     }

@@ -1,17 +1,17 @@
-//! Connections that somebody between the caller and the callee follows: once a call over one has been sent on to a node, those
-//! that come after it go there, too.
+//! Connections that a node between caller and callee tracks: once it has forwarded a call over a connection to a
+//! target, later calls over the same connection go to the same target.
 
 use crate::calls::NodeId;
 use crate::slab::Slab;
 
-/// Where a node sends what comes over a connection.
+/// The target to which a node forwards the calls of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pin {
-    /// The node that does, and in which of its lives.
+    /// The forwarding node and its epoch.
     pub(crate) at: (NodeId, u16),
-    /// To whom, and in which of its lives that was.
+    /// The target and its epoch at that time.
     pub(crate) to: (NodeId, u16),
-    /// What the node that pinned it calls that one.
+    /// The number by which the forwarding node knows the target.
     pub(crate) number: u32,
 }
 
@@ -44,12 +44,12 @@ impl Connections {
         }
     }
 
-    /// Closes one; where it was pinned.
+    /// Closes a connection and returns its pins.
     pub(crate) fn close(&mut self, connection: u32) -> Vec<Pin> {
         self.open.remove(connection).map_or_else(Vec::new, |open| open.pins)
     }
 
-    /// Those that nodes opened for which this holds.
+    /// The connections opened by nodes that satisfy `is_it`.
     pub(crate) fn opened_by(&self, is_it: impl Fn(NodeId) -> bool) -> Vec<u32> {
         self.open.iter().filter(|(_, open)| is_it(open.by)).map(|(connection, _)| connection).collect()
     }

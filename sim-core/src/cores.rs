@@ -1,4 +1,4 @@
-//! The cores of a machine, shared fluidly or had in turns: one of two structures behind the same words.
+//! The cores of a machine, either shared fluidly or time-sliced: one interface to two structures.
 
 use crate::sharing::{Container, Host, JobId};
 use crate::time::{Span, Time};
@@ -7,9 +7,9 @@ use crate::turns::{Switched, Turning, Turns};
 /// The cores of a machine.
 #[derive(Clone, Debug)]
 pub(crate) enum Cores {
-    /// All jobs run at the same time, each as fast as its share allows.
+    /// All jobs run at the same time, each at the rate that its share allows.
     Shared(Host),
-    /// A core has one job at a time, for a slice.
+    /// Each core runs one job at a time, for one time slice.
     Turned(Box<Turns>),
 }
 
@@ -47,7 +47,7 @@ impl Cores {
         either!(self, of => of.remove(now, id))
     }
 
-    /// When a job is complete, or a turn over, if nothing changes until then.
+    /// When the next job completes or the next time slice ends, if nothing changes until then.
     #[inline]
     pub(crate) fn next(&self) -> Option<Time> {
         either!(self, of => of.next_completion())
@@ -62,7 +62,7 @@ impl Cores {
         either!(self, of => of.clear(now, container, gone));
     }
 
-    /// How many jobs there are.
+    /// The number of jobs.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         either!(self, of => of.len())
@@ -105,7 +105,7 @@ impl Cores {
         either!(self, of => of.set_container_speed(now, container, factor));
     }
 
-    /// The jobs of a container stand still, or go on.
+    /// Suspends or resumes the jobs of a container.
     pub(crate) fn set_standing(&mut self, now: Time, container: Container, stands: bool) {
         match self {
             Cores::Shared(host) => host.set_limit(now, container, stands.then_some(0.0)),
@@ -113,7 +113,7 @@ impl Cores {
         }
     }
 
-    /// What changing from one job to the next has taken; `None` where they are shared fluidly.
+    /// The cost of context switches; `None` if the cores are shared fluidly.
     pub(crate) fn switched(&self) -> Option<Switched> {
         match self {
             Cores::Shared(_) => None,

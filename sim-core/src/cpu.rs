@@ -1,7 +1,7 @@
-//! The machines of a network: cores that the work of nodes shares.
+//! The machines of a network: cores shared by the work of nodes.
 //!
-//! A machine has containers; a node that has cores of its own is the one container of a machine of its own.
-//! The engine keeps one timer a machine, for whatever completes next there.
+//! A machine has containers; a node with cores of its own is the only container of a machine of its own. The engine
+//! keeps one timer per machine, set to the next completion there.
 
 use std::collections::VecDeque;
 
@@ -11,14 +11,16 @@ use crate::cores::Cores;
 use crate::credits::{Credits, Earning};
 use crate::figures::{Figure, Figures, Set};
 use crate::gauge::Gauge;
+use crate::memory::{Commit, Memories, MemoryId};
 use crate::quota::{Quota, Throttling};
 use crate::sharing::{Container, JobId};
 use crate::slab::Slab;
+use crate::sockets::Sockets;
 use crate::time::{Span, Time};
 use crate::timer::Timer;
 use crate::turns::{Switched, Turning};
 
-/// A container on a machine: what a node's work runs on.
+/// A container on a machine, in which a node's work runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CpuId {
     /// The machine.
@@ -27,70 +29,70 @@ pub struct CpuId {
     pub container: Container,
 }
 
-/// Periods of a quota in which it was spent.
+/// Share of periods in which the quota was spent.
 const THROTTLED: Figure = Figure::share(
     "throttled",
     "Share of the active 100 ms periods in which the CPU quota ran out and the replica was throttled. Only with `cpu.limit`.",
 )
 .kept();
 
-/// How long it stood still.
+/// Share of time throttled.
 const THROTTLED_TIME: Figure =
     Figure::share("throttled_time", "Share of the time during which the replica was throttled. Only with `cpu.limit`.");
 
-/// What it uses of its quota.
+/// Share of the quota in use.
 const QUOTA_USED: Figure =
     Figure::share("quota_used", "Share of the CPU quota in use, time average. Only with `cpu.limit`.");
 
-/// What is reported of quotas.
+/// The figures reported for quotas.
 pub const FIGURES: Set = &[&THROTTLED, &THROTTLED_TIME, &QUOTA_USED];
 
-/// Tasks that want a core.
+/// Number of tasks that run or wait for a core.
 const RUNNABLE: Figure =
     Figure::gauge("runnable", "Tasks that run on or wait for a core of the hosts, time average.").kept();
-/// Changes from one task to the next.
+/// Number of context switches.
 const SWITCHES: Figure = Figure::count("switches", "Context switches on the hosts. Only with `scheduler`.");
-/// What they take.
+/// Cores spent on context switches.
 const SWITCH_CPU: Figure =
     Figure::gauge("switch_cpu", "Cores that context switches keep busy, time average. Only with `scheduler`.");
-/// What is saved up.
+/// Credit balance.
 const CREDITS: Figure =
     Figure::level("credits", "CPU credits of the hosts at the end. Only with `credits`.").in_seconds().sampled();
 
-/// What machines report.
+/// The figures reported for machines.
 pub const FIGURES_OF_MACHINES: Set = &[&RUNNABLE, &SWITCHES, &SWITCH_CPU, &CREDITS];
 
-/// A machine at an instant.
+/// The state of a machine at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MachineNow {
-    /// Its cores …
+    /// Its cores.
     pub cores: f64,
-    /// … and those that faults and credits leave of them.
+    /// The cores that faults and credits leave available.
     pub cores_left: f64,
     /// Tasks that run or wait for a core.
     pub runnable: u64,
     /// Core-nanoseconds used since the end of the warm-up.
     pub busy: u128,
-    /// Context switches since then; `None` where cores are shared fluidly.
+    /// Context switches since the end of the warm-up; `None` if cores are shared fluidly.
     pub switched: Option<Switched>,
-    /// Credits, core-nanoseconds; `None` without any.
+    /// Credit balance, core-nanoseconds; `None` without credits.
     pub credits: Option<u64>,
 }
 
-/// A container on a machine at an instant.
+/// The state of a container at an instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ContainerNow {
     /// Tasks that run or wait for a core.
     pub runnable: u64,
     /// Core-nanoseconds used since the end of the warm-up.
     pub busy: u128,
-    /// Cores of its quota.
+    /// Quota, in cores.
     pub limit: Option<f64>,
-    /// What the quota has done since the end of the warm-up.
+    /// Throttling since the end of the warm-up.
     pub throttling: Option<Throttling>,
 }
 
-/// Work under way on a core, to take it back.
+/// A job on a core, for removing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuJob {
     job: JobId,
@@ -100,24 +102,24 @@ pub struct CpuJob {
 #[derive(Clone, Debug)]
 struct Machine {
     host: Cores,
-    /// The cores that it has when nobody takes any.
+    /// Number of cores without faults and credits.
     cores: f64,
-    /// Which share of them each acting fault leaves, by its number.
+    /// The share of the cores that each active fault leaves, by the fault's number.
     left: Vec<(u32, f64)>,
     timer: Option<TimerId>,
-    /// Busy core-time at the end of the warm-up, of the machine and of each container.
+    /// Core-time used until the end of the warm-up, by the machine and by each container.
     busy_before: u128,
     containers: Vec<(Container, u128)>,
-    /// Those that a pause makes stand still.
+    /// Containers stopped by a pause.
     frozen: Vec<Container>,
-    /// What containers may use in a period, of those that have a quota, by container.
+    /// The quotas of the containers that have one, by container.
     quotas: Vec<(Container, Quota)>,
-    /// Places among them, in order, of those that have something to run or are throttled: nothing happens to the others.
+    /// Sorted indices into `quotas` of the containers that have jobs or are throttled; the others need no updates.
     active: Vec<u32>,
     credits: Option<Box<Credits>>,
-    /// Jobs that there are, over time.
+    /// Number of jobs, over time.
     runnable: Gauge,
-    /// Since when is measured.
+    /// Start of measuring.
     measured_from: Time,
 }
 
@@ -127,7 +129,7 @@ impl Machine {
         Some(&self.quotas[at].1)
     }
 
-    /// Periods pass until `now`, before anything changes then.
+    /// Advances the quotas to `now`, before any change at that instant.
     fn advance_quotas(&mut self, now: Time) {
         for at in 0..self.active.len() {
             self.advance_quota(now, self.active[at] as usize);
@@ -143,17 +145,17 @@ impl Machine {
         }
     }
 
-    /// A container is about to have something to run.
+    /// Marks a container as active, because it is about to get a job.
     fn activate(&mut self, now: Time, container: Container) {
         let Ok(at) = self.quotas.binary_search_by_key(&container, |(of, _)| *of) else { return };
         if let Err(place) = self.active.binary_search(&(at as u32)) {
-            // Its periods have passed meanwhile.
+            // Catches up on the periods that have passed.
             self.advance_quota(now, at);
             self.active.insert(place, at as u32);
         }
     }
 
-    /// Those stand still whose quotas are spent, and have something to run.
+    /// Throttles the containers with jobs whose quota is spent.
     fn throttle(&mut self, now: Time) {
         let (quotas, host) = (&self.quotas, &self.host);
         self.active.retain(|at| {
@@ -176,13 +178,13 @@ impl Machine {
         }
     }
 
-    /// A container runs or stands still, as its quota and pauses have it.
+    /// Stops or resumes a container according to its quota and pauses.
     fn let_run(&mut self, now: Time, container: Container) {
         let stands = self.frozen.contains(&container) || self.quota(container).is_some_and(Quota::is_throttled);
         self.host.set_standing(now, container, stands);
     }
 
-    /// What is earned and spent until `now`, before anything changes then; perhaps fewer or more cores may be used.
+    /// Advances the credits to `now`, before any change at that instant; the number of usable cores may change.
     fn advance_credits(&mut self, now: Time) {
         let used = self.host.busy(now);
         if self.credits.as_mut().is_some_and(|credits| credits.advance(now, used)) {
@@ -190,14 +192,14 @@ impl Machine {
         }
     }
 
-    /// The cores that faults and credits leave.
+    /// Sets the cores that faults and credits leave available.
     fn set_capacity(&mut self, now: Time) {
         let cores = self.left.iter().fold(self.cores, |cores, (_, share)| cores * share);
         let bound = self.credits.as_ref().and_then(|credits| credits.bound());
         self.host.set_capacity(now, bound.map_or(cores, |bound| cores.min(bound)));
     }
 
-    /// Periods and credits go on until `now`.
+    /// Advances quotas and credits to `now`.
     #[inline]
     fn advance(&mut self, now: Time) {
         if !self.quotas.is_empty() {
@@ -208,7 +210,7 @@ impl Machine {
         }
     }
 
-    /// When a quota is spent or comes anew.
+    /// When the next quota is spent or renewed.
     fn next_of_quotas(&self) -> Option<Time> {
         let next = |(container, quota): &(Container, Quota)| {
             let spent = self.host.container_reaches(*container, quota.bound());
@@ -221,25 +223,48 @@ impl Machine {
     }
 }
 
-/// The machines of an engine while its network is built, for whoever builds one node without knowing the others' type.
+/// The machines of an engine while its network is being built, for code that builds one node without knowing the node
+/// type.
 pub struct Machines<'a> {
     pub(crate) cpus: &'a mut Cpus,
-    /// What each node runs on, by number.
+    /// The containers of each node, by node number.
     pub(crate) of_nodes: &'a mut Vec<Vec<CpuId>>,
+    pub(crate) memories: &'a mut Memories,
+    pub(crate) sockets: &'a mut Sockets,
 }
 
 impl Machines<'_> {
-    /// Adds a machine with so many cores; its number.
+    /// Opens an account for the memory of a node, on its machine or on none that matters.
+    pub fn open_memory(&mut self, node: NodeId, machine: Option<u32>) -> MemoryId {
+        self.memories.open(node, machine)
+    }
+
+    /// So many connections may wait until a node accepts them.
+    pub fn listen(&mut self, node: NodeId, backlog: u32) {
+        self.sockets.listen(node, backlog);
+    }
+
+    /// A machine has so many ports for each callee, which closed connections keep for so long.
+    pub fn limit_ports(&mut self, machine: u32, count: u32, time_wait: Span) {
+        self.sockets.limit_ports(machine, count, time_wait);
+    }
+
+    /// A machine has so much memory.
+    pub fn equip(&mut self, machine: u32, size: u64, commit: Commit) {
+        self.memories.equip(machine, size, commit);
+    }
+
+    /// Adds a machine with this many cores and returns its number.
     pub fn add(&mut self, cores: f64) -> u32 {
         self.cpus.add_machine(cores, None, None)
     }
 
-    /// The same where tasks have the cores in turns, or where using them costs credits.
+    /// The same with time-sliced cores, or with credits.
     pub fn add_host(&mut self, cores: f64, turning: Option<Turning>, earning: Option<Earning>) -> u32 {
         self.cpus.add_machine(cores, turning, earning)
     }
 
-    /// Lets a node run on a machine, in a container with this share under contention, and a quota of so many cores.
+    /// Places a node on a machine, in a container with this weight under contention and an optional quota in cores.
     pub fn place(&mut self, node: NodeId, machine: u32, weight: u32, quota: Option<f64>) -> CpuId {
         let cpu = self.cpus.add_container(machine, weight, quota);
         self.of_nodes[node.0 as usize].push(cpu);
@@ -251,11 +276,11 @@ impl Machines<'_> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cpus {
     machines: Vec<Machine>,
-    /// Whom to tell: node, its epoch, its timer; by the job's number.
+    /// The recipient of each job's completion: node, epoch and timer, by job number.
     jobs: Slab<(NodeId, u16, Timer)>,
-    /// Jobs that are complete and have not been told of yet.
+    /// Completed jobs whose nodes have not been notified yet.
     due: VecDeque<u32>,
-    /// Room for what completes at one instant.
+    /// Buffer for the completions of one instant.
     done: Vec<u32>,
 }
 
@@ -300,10 +325,11 @@ impl Cpus {
         CpuJob { job, number }
     }
 
-    /// What was left of it; `None` if it is complete.
+    /// Removes a job and returns its remaining work; `None` if it is complete.
     pub(crate) fn remove(&mut self, now: Time, cpu: CpuId, job: CpuJob) -> Option<Span> {
         let Some(left) = self.machine(now, cpu.machine).host.remove(now, job.job) else {
-            // Complete, but with others at this instant, so that it can still be untold.
+            // The job is complete, but together with others at this instant, so its node may not have been notified
+            // yet.
             let at = self.due.iter().position(|number| *number == job.number)?;
             self.due.remove(at);
             self.jobs.remove(job.number);
@@ -313,7 +339,7 @@ impl Cpus {
         Some(left)
     }
 
-    /// Finds what has completed, in order; [`Cpus::next_due`] says whom to tell.
+    /// Collects the completed jobs, in order; [`Cpus::next_due`] returns their recipients.
     pub(crate) fn complete(&mut self, now: Time, machine: u32) {
         let m = &mut self.machines[machine as usize];
         m.advance(now);
@@ -321,13 +347,13 @@ impl Cpus {
         self.due.extend(self.done.drain(..));
     }
 
-    /// Whom to tell next that its work is complete.
+    /// The recipient of the next completion.
     pub(crate) fn next_due(&mut self) -> Option<(NodeId, u16, Timer)> {
         let number = self.due.pop_front()?;
         self.jobs.remove(number)
     }
 
-    /// All work of a container ends without completing.
+    /// Removes all jobs of a container without completing them.
     pub(crate) fn clear(&mut self, now: Time, cpu: CpuId) {
         let mut numbers = Vec::new();
         self.machine(now, cpu.machine).host.clear(now, cpu.container, &mut numbers);
@@ -340,7 +366,7 @@ impl Cpus {
         self.machine(now, cpu.machine).host.set_container_speed(now, cpu.container, factor);
     }
 
-    /// All work of a container stands still, or goes on.
+    /// Stops or resumes all jobs of a container.
     pub(crate) fn freeze(&mut self, now: Time, cpu: CpuId, frozen: bool) {
         let m = self.machine(now, cpu.machine);
         m.frozen.retain(|container| *container != cpu.container);
@@ -350,7 +376,7 @@ impl Cpus {
         m.let_run(now, cpu.container);
     }
 
-    /// A machine on which something is about to change.
+    /// A machine, advanced to `now`, for a change.
     #[inline]
     fn machine(&mut self, now: Time, machine: u32) -> &mut Machine {
         let m = &mut self.machines[machine as usize];
@@ -358,7 +384,7 @@ impl Cpus {
         m
     }
 
-    /// Fault number `fault` leaves a share of a machine's cores, or all of them again.
+    /// Sets or removes the share of a machine's cores that fault number `fault` leaves.
     pub(crate) fn leave(&mut self, now: Time, machine: u32, fault: u32, share: Option<f64>) {
         let m = self.machine(now, machine);
         m.left.retain(|(f, _)| *f != fault);
@@ -366,7 +392,7 @@ impl Cpus {
         m.set_capacity(now);
     }
 
-    /// The timer that is set for a machine, and when something completes next there, or a quota is spent or comes anew.
+    /// The timer currently set for a machine, and the instant of the next completion or quota or credit event there.
     pub(crate) fn due(&mut self, now: Time, machine: u32) -> (Option<TimerId>, Option<Time>) {
         let m = &mut self.machines[machine as usize];
         m.runnable.set(now, m.host.len() as u64);
@@ -379,7 +405,7 @@ impl Cpus {
         (m.timer.take(), next)
     }
 
-    /// How long a container has stood still since the end of the warm-up because its quota was spent.
+    /// How long a container has been throttled since the end of the warm-up because its quota was spent.
     pub(crate) fn stood(&self, now: Time, cpu: CpuId) -> Span {
         self.throttling(now, cpu).map_or(0, |throttling| throttling.stood)
     }
@@ -387,12 +413,12 @@ impl Cpus {
     fn throttling(&self, now: Time, cpu: CpuId) -> Option<Throttling> {
         let m = &self.machines[cpu.machine as usize];
         let mut quota = m.quota(cpu.container)?.clone();
-        // Periods have passed since anything changed.
+        // Catches up on the periods that have passed since the last change.
         quota.advance(now, m.host.container_using(cpu.container) > 0, |at| m.host.container_busy(at, cpu.container));
         Some(quota.throttling(now))
     }
 
-    /// Reports what a machine has done.
+    /// Reports the figures of a machine.
     pub(crate) fn figures_of(&self, now: Time, machine: u32, figures: &mut Figures) {
         let m = &self.machines[machine as usize];
         figures.gauge(&RUNNABLE, &m.runnable, now);
@@ -406,7 +432,7 @@ impl Cpus {
         }
     }
 
-    /// Reports what a quota has done.
+    /// Reports the figures of a quota.
     pub(crate) fn figures(&self, now: Time, cpu: CpuId, figures: &mut Figures) {
         if let Some(Throttling { periods, throttled, stood }) = self.throttling(now, cpu) {
             figures.ratio(&THROTTLED, throttled, periods);
@@ -428,12 +454,12 @@ impl Cpus {
         self.machines.len()
     }
 
-    /// The cores of a machine, whatever faults and credits leave of them now.
+    /// The number of cores of a machine, before faults and credits.
     pub(crate) fn cores(&self, machine: u32) -> f64 {
         self.machines[machine as usize].cores
     }
 
-    /// A machine as it stands.
+    /// The current state of a machine.
     pub(crate) fn machine_now(&self, now: Time, machine: u32) -> MachineNow {
         let m = &self.machines[machine as usize];
         let credits = m.credits.clone().map(|mut credits| {
@@ -450,7 +476,7 @@ impl Cpus {
         }
     }
 
-    /// A container as it stands.
+    /// The current state of a container.
     pub(crate) fn container_now(&self, now: Time, cpu: CpuId) -> ContainerNow {
         let m = &self.machines[cpu.machine as usize];
         ContainerNow {
@@ -468,7 +494,7 @@ impl Cpus {
         m.host.container_busy(now, cpu.container) - before
     }
 
-    /// The same of a whole machine.
+    /// The same for a whole machine.
     pub(crate) fn machine_busy(&self, now: Time, machine: u32) -> u128 {
         let m = &self.machines[machine as usize];
         m.host.busy(now) - m.busy_before

@@ -1,8 +1,8 @@
-//! Deliveries: which calls are work on which record.
+//! Deliveries: which calls are working on which record.
 //!
-//! Nearly always it is one call a record, but a message that became visible again too early has several. A table of chains, found by
-//! the place of the record; it has at least as many chains as there are deliveries under way, and allocates nothing once there have
-//! been as many at a time as there will be.
+//! A record nearly always has one call, but a message that became visible again too early has several. The deliveries
+//! form a hash table of chains indexed by the record's place. It has at least as many chains as deliveries in progress
+//! and stops allocating once it has reached its peak size.
 
 use crate::records::RecordId;
 use crate::slab::Slab;
@@ -14,15 +14,15 @@ const CHAINS_MIN: usize = 16;
 struct Delivery {
     record: RecordId,
     call: u64,
-    /// The next of its chain.
+    /// The next delivery in the chain.
     next: u32,
 }
 
-/// The deliveries that are under way.
+/// The deliveries in progress.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deliveries {
     all: Slab<Delivery>,
-    /// The first of each chain; a power of two, or none yet.
+    /// The first delivery of each chain. The length is a power of two, or 0 before the first delivery.
     chains: Vec<u32>,
 }
 
@@ -31,7 +31,7 @@ impl Deliveries {
         record.place() as usize & (self.chains.len() - 1)
     }
 
-    /// `call` is work on a record from now on.
+    /// Registers `call` as working on a record.
     pub(crate) fn begin(&mut self, record: RecordId, call: u64) {
         if self.all.len() >= self.chains.len() {
             self.grow();
@@ -49,7 +49,7 @@ impl Deliveries {
         }
     }
 
-    /// It is no longer.
+    /// Unregisters `call`; does nothing if it was not registered.
     pub(crate) fn end(&mut self, record: RecordId, call: u64) {
         if self.chains.is_empty() {
             return;
@@ -69,14 +69,14 @@ impl Deliveries {
         }
     }
 
-    /// The calls that are work on a record.
+    /// The calls that are working on a record.
     pub(crate) fn of(&self, record: RecordId) -> impl Iterator<Item = u64> {
         let first = if self.chains.is_empty() { NONE } else { self.chains[self.chain(record)] };
         let chain = std::iter::successors(self.all.get(first), |delivery| self.all.get(delivery.next));
         chain.filter(move |delivery| delivery.record == record).map(|delivery| delivery.call)
     }
 
-    /// Those are left that are still there.
+    /// Keeps only the deliveries whose call passes `is_there`.
     pub(crate) fn retain(&mut self, is_there: impl Fn(u64) -> bool) {
         let gone: Vec<Delivery> = self.all.iter().map(|(_, one)| *one).filter(|one| !is_there(one.call)).collect();
         gone.iter().for_each(|one| self.end(one.record, one.call));

@@ -1,11 +1,11 @@
-//! Distributions of durations and counts, as scenarios write them.
+//! Distributions of durations and counts, as used in scenarios.
 //!
-//! A [`Dist`] keeps its parameters as they were given, so that it can be written back, and beside them whatever its
-//! sampler wants computed once. Its numbers are in the caller's unit: nanoseconds for durations, or counts. All samplers
-//! use `libm`, so that the same source gives the same samples on every machine; tests pin them.
+//! A [`Dist`] keeps its parameters as given, so that it can be written back, along with the precomputed values of its
+//! sampler. Its numbers are in the caller's unit: nanoseconds for durations, or counts. All samplers use `libm`, so
+//! that the same source gives the same samples on every machine; tests pin them.
 //!
 //! A width of zero (a standard deviation or coefficient of variation of 0, equal ends) is allowed and gives a constant,
-//! so that a sweep over the width may begin there; everything else that makes no distribution is an error.
+//! so that a sweep over the width may start there; all other invalid parameters are errors.
 
 pub use crate::parameter::DistError;
 
@@ -19,16 +19,17 @@ use rand_distr::Distribution;
 use std::fmt;
 use std::sync::Arc;
 
-/// The greatest coefficient of variation: beyond it no run is long enough to show the mean.
+/// The maximum coefficient of variation: beyond it, no run is long enough to show the mean.
 pub const CV_MAX: f64 = 1e6;
-/// The least shape of a Weibull or Pareto distribution: below it the values leave the range of a double.
+/// The minimum shape of a Weibull or Pareto distribution: below it, the values exceed the range of a double.
 pub const SHAPE_MIN: f64 = 0.01;
-/// The greatest mean of a Poisson distribution: beyond it the logarithms of its sampler lose too many digits.
+/// The maximum mean of a Poisson distribution: beyond it, the logarithms in its sampler lose too many digits.
 pub const POISSON_MEAN_MAX: f64 = 1e9;
 
-/// Up to this many phases an Erlang variate is the sum of its exponentials; beyond, a gamma variate is cheaper.
+/// Up to this many phases, an Erlang variate is the sum of its exponentials; beyond, a gamma variate is cheaper.
 const ERLANG_SUM_MAX: u64 = 8;
-/// From this mean up a Poisson variate is found by rejection instead of by search (Hörmann's method needs at least 10).
+/// From this mean on, a Poisson variate is found by rejection instead of by search (Hörmann's method needs at least
+/// 10).
 const POISSON_REJECTION_MIN: f64 = 10.0;
 /// The 99th percentile of the standard normal.
 const NORMAL_P99: f64 = 2.326_347_874_040_841;
@@ -37,7 +38,7 @@ const NORMAL_P99: f64 = 2.326_347_874_040_841;
 #[derive(Clone)]
 pub struct Dist(Form);
 
-/// The parameters of a [`Dist`] as they were given, to write it back or to describe it.
+/// The parameters of a [`Dist`] as given, for writing it back or describing it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are the parameters that the variants' comments explain")]
 pub enum Given<'a> {
@@ -45,29 +46,29 @@ pub enum Given<'a> {
     Constant { value: f64 },
     /// Exponential with this mean.
     Exp { mean: f64 },
-    /// Uniform between two ends.
+    /// Uniform between two bounds.
     Uniform { low: f64, high: f64 },
-    /// Normal with this mean and standard deviation, drawn again while below zero.
+    /// Normal with this mean and standard deviation, redrawn while below zero.
     Normal { mean: f64, sd: f64 },
     /// Lognormal by its mean and coefficient of variation.
     LognormalMoments { mean: f64, cv: f64 },
     /// Lognormal by its median and 99th percentile.
     LognormalPercentiles { p50: f64, p99: f64 },
-    /// The sum of `k` exponentials, with this mean in all.
+    /// The sum of `k` exponentials, with this total mean.
     Erlang { k: u64, mean: f64 },
     /// Gamma by its mean and coefficient of variation.
     Gamma { mean: f64, cv: f64 },
     /// Weibull by its mean and shape.
     Weibull { mean: f64, shape: f64 },
-    /// Pareto from `min` on, cut off at `max` if there is one.
+    /// Pareto starting at `min`, truncated at `max` if given.
     Pareto { min: f64, shape: f64, max: Option<f64> },
     /// Two exponentials with balanced means, by mean and coefficient of variation.
     Hyperexp { mean: f64, cv: f64 },
     /// One of several distributions, in proportion to the weights.
     Mixture { parts: &'a [(f64, Dist)] },
-    /// Another distribution, moved up.
+    /// Another distribution, shifted up.
     Shift { by: f64, of: &'a Dist },
-    /// Values in proportion to their weights, or equally often.
+    /// Values with probabilities proportional to their weights, or equally likely.
     Empirical { values: &'a [f64], weights: Option<&'a [f64]> },
     /// Geometric on 1, 2, 3, … with this mean.
     Geometric { mean: f64 },
@@ -75,7 +76,7 @@ pub enum Given<'a> {
     Poisson { mean: f64 },
 }
 
-/// What is sampled. Parameters that do not fit beside the tag in 32 bytes, and lists, are shared by all clones.
+/// The sampler. Parameters that do not fit beside the tag in 32 bytes, and lists, are shared by all clones.
 #[derive(Clone)]
 enum Form {
     Constant { value: f64 },
@@ -105,7 +106,7 @@ struct Lognormal {
 struct Gamma {
     shape: f64,
     scale: f64,
-    /// The shape of the method less 1/3; the method wants a shape of at least 1.
+    /// The shape of the method minus 1/3; the method requires a shape of at least 1.
     d: f64,
     c: f64,
 }
@@ -121,7 +122,7 @@ struct Pareto {
     min: f64,
     shape: f64,
     max: Option<f64>,
-    /// The probability that the uncut distribution is at most `max`; 1 without.
+    /// The probability that the untruncated distribution is at most `max`; 1 without `max`.
     kept: f64,
 }
 
@@ -144,7 +145,7 @@ struct Empirical {
 }
 
 enum Poisson {
-    /// Search from 0: the probability of 0 is where it begins.
+    /// Search from 0, starting with the probability of 0.
     Search { mean: f64, none: f64 },
     /// Transformed rejection (Hörmann, *The transformed rejection method for generating Poisson random variables*, 1993).
     Rejection { mean: f64, log_mean: f64, a: f64, b: f64, inverse_alpha: f64, squeeze: f64 },
@@ -175,7 +176,7 @@ fn shape_of(shape: f64) -> Result<f64, DistError> {
 }
 
 impl Dist {
-    /// Always `value` ≥ 0.
+    /// Always `value`, which must be ≥ 0.
     pub fn constant(value: f64) -> Result<Self, DistError> {
         Ok(Self(Form::Constant { value: not_negative("value", value)? }))
     }
@@ -194,7 +195,7 @@ impl Dist {
         Ok(Self(Form::Uniform { low, high }))
     }
 
-    /// Normal with `mean` ≥ 0 and standard deviation `sd` ≥ 0, drawn again while below zero, which raises the mean: see
+    /// Normal with `mean` ≥ 0 and standard deviation `sd` ≥ 0, redrawn while below zero, which raises the mean: see
     /// [`Dist::mean`].
     pub fn normal(mean: f64, sd: f64) -> Result<Self, DistError> {
         Ok(Self(Form::Normal { mean: not_negative("mean", mean)?, sd: not_negative("sd", sd)? }))
@@ -223,7 +224,7 @@ impl Dist {
         Ok(Self(Form::Lognormal(Arc::new(Lognormal { given, median: p50, sigma }))))
     }
 
-    /// The sum of `k` ≥ 1 exponentials, with a mean > 0 in all.
+    /// The sum of `k` ≥ 1 exponentials, with a total mean > 0.
     pub fn erlang(k: u64, mean: f64) -> Result<Self, DistError> {
         if k == 0 {
             return Err(DistError::new("k", "must be at least 1"));
@@ -249,7 +250,7 @@ impl Dist {
         Ok(Self(Form::Weibull(Arc::new(Weibull { mean, shape, scale, power }))))
     }
 
-    /// Pareto from `min` > 0 on with shape ≥ [`SHAPE_MIN`], cut off (not heaped up) at `max` > `min` if there is one.
+    /// Pareto starting at `min` > 0 with shape ≥ [`SHAPE_MIN`], truncated (not clamped) at `max` > `min` if given.
     pub fn pareto(min: f64, shape: f64, max: Option<f64>) -> Result<Self, DistError> {
         positive("min", min)?;
         shape_of(shape)?;
@@ -270,26 +271,27 @@ impl Dist {
         }
         let square = cv * cv;
         let imbalance = ((square - 1.0) / (square + 1.0)).sqrt();
-        // (1 − imbalance) / 2 without the cancellation of a large cv.
+        // (1 − imbalance) / 2, avoiding the cancellation at a large cv.
         let slow_probability = 1.0 / ((square + 1.0) * (1.0 + imbalance));
         let fast_probability = 1.0 - slow_probability;
         let (fast_mean, slow_mean) = (0.5 * mean / fast_probability, 0.5 * mean / slow_probability);
         Ok(Self(Form::Hyperexp(Arc::new(Hyperexp { mean, cv, fast_probability, fast_mean, slow_mean }))))
     }
 
-    /// One of these distributions, in proportion to the weights: at least one, none negative, not all zero.
+    /// One of these distributions, with probabilities proportional to the weights: at least one, none negative, not all
+    /// zero.
     pub fn mixture(parts: Vec<(f64, Dist)>) -> Result<Self, DistError> {
         let weights: Vec<f64> = parts.iter().map(|(weight, _)| *weight).collect();
         let table = AliasTable::new(&weights).map_err(|error| DistError { parameter: "mixture", ..error })?;
         Ok(Self(Form::Mixture(Arc::new(Mixture { parts, table }))))
     }
 
-    /// `by` ≥ 0 more than another distribution.
+    /// Another distribution plus `by` ≥ 0.
     pub fn shift(by: f64, of: Dist) -> Result<Self, DistError> {
         Ok(Self(Form::Shift { by: not_negative("by", by)?, of: Arc::new(of) }))
     }
 
-    /// Values ≥ 0, at least one, equally often or in proportion to as many weights.
+    /// Values ≥ 0, at least one, equally likely or with probabilities proportional to as many weights.
     pub fn empirical(values: Vec<f64>, weights: Option<Vec<f64>>) -> Result<Self, DistError> {
         if values.is_empty() {
             return Err(DistError::new("values", "must not be empty"));
@@ -308,7 +310,7 @@ impl Dist {
         Ok(Self(Form::Empirical(Arc::new(Empirical { values, weighted }))))
     }
 
-    /// Geometric on 1, 2, 3, … with a mean ≥ 1: how many trials until one succeeds.
+    /// Geometric on 1, 2, 3, … with a mean ≥ 1: the number of trials until the first success.
     pub fn geometric(mean: f64) -> Result<Self, DistError> {
         if finite("mean", mean)? < 1.0 {
             return Err(DistError::new("mean", "must be at least 1"));
@@ -324,7 +326,7 @@ impl Dist {
         Ok(Self(Form::Poisson(Arc::new(Poisson::new(mean)))))
     }
 
-    /// The parameters as they were given.
+    /// The parameters as given.
     pub fn given(&self) -> Given<'_> {
         match &self.0 {
             Form::Constant { value } => Given::Constant { value: *value },
@@ -350,7 +352,7 @@ impl Dist {
 }
 
 impl PartialEq for Dist {
-    /// Equal when written with the same parameters.
+    /// Equal if given with the same parameters.
     fn eq(&self, other: &Self) -> bool {
         self.given() == other.given()
     }
@@ -364,7 +366,7 @@ impl fmt::Debug for Dist {
 
 /// Sampling.
 impl Dist {
-    /// A value, never negative; infinite if a heavy tail leaves the range of a double.
+    /// A value, never negative; infinite if a heavy tail exceeds the range of a double.
     #[inline]
     pub fn sample<S: Source + ?Sized>(&self, source: &mut S) -> f64 {
         match &self.0 {
@@ -374,7 +376,7 @@ impl Dist {
         }
     }
 
-    /// Apart from the two common forms, so that these are small enough to be compiled into their callers.
+    /// Separate from the two common forms, so that those are small enough to be inlined into their callers.
     fn sample_rest<S: Source + ?Sized>(&self, source: &mut S) -> f64 {
         match &self.0 {
             Form::Constant { value } => *value,
@@ -402,27 +404,27 @@ impl Dist {
             Form::Mixture(mixture) => mixture.parts[mixture.table.sample(source)].1.sample(source),
             Form::Shift { by, of } => by + of.sample(source),
             Form::Empirical(empirical) => empirical.sample(source),
-            // A discretised exponential; a mean of 1 has an infinite rate, hence 1 for ever.
+            // A discretised exponential; a mean of 1 has an infinite rate and so always gives 1.
             Form::Geometric { rate, .. } => 1.0 + (unit_exponential(source) / rate).floor(),
             Form::Poisson(poisson) => poisson.sample(source),
         }
     }
 
-    /// A duration: the sample to the nearest nanosecond, at most [`Span::MAX`].
+    /// A duration: the sample rounded to the nearest nanosecond, at most [`Span::MAX`].
     #[inline]
     pub fn sample_span<S: Source + ?Sized>(&self, source: &mut S) -> Span {
         nearest(self.sample(source))
     }
 
-    /// A count: the sample to the nearest whole number, except that a uniform distribution gives each whole number from
-    /// end to end the same chance.
+    /// A count: the sample rounded to the nearest integer, except that a uniform distribution gives every integer
+    /// within its bounds the same probability.
     #[inline]
     pub fn sample_count<S: Source + ?Sized>(&self, source: &mut S) -> u64 {
         match &self.0 {
             Form::Constant { value } => nearest(*value),
             Form::Uniform { low, high } => {
                 let low = nearest(*low);
-                // Saturating, since the ends may be the ends of the range.
+                // Saturating, because the bounds may be the ends of the range.
                 low + source.below((nearest(*high) - low).saturating_add(1))
             }
             Form::Mixture(mixture) => mixture.parts[mixture.table.sample(source)].1.sample_count(source),
@@ -432,9 +434,9 @@ impl Dist {
     }
 }
 
-/// The same as [`Dist::sample`], for whatever is written for distributions of `rand`, such as its iterators. (The samplers of
-/// `rand_distr` itself are not used: their logarithms are those of the platform as soon as any crate of the program asks
-/// `num-traits` for the standard library.)
+/// The same as [`Dist::sample`], for code written for distributions of `rand`, such as its iterators. (The samplers of
+/// `rand_distr` itself are not used: they use the platform's logarithms as soon as any crate in the program enables the
+/// `std` feature of `num-traits`.)
 impl Distribution<f64> for Dist {
     fn sample<R: Rng + ?Sized>(&self, source: &mut R) -> f64 {
         Dist::sample(self, source)
@@ -448,15 +450,15 @@ impl Distribution<u64> for Dist {
     }
 }
 
-/// 2^52: from here on every value is a whole number.
+/// 2^52: from here on every value is an integer.
 const HALVES_END: f64 = (1u64 << 52) as f64;
 
-/// The nearest whole number of a value that is not negative, halves upwards, at most [`u64::MAX`]. (Adding a half and
-/// cutting would move whole numbers beyond 2^52; converting saturates, which costs more than the sums here.)
+/// The nearest integer to a nonnegative value, rounding halves up, at most [`u64::MAX`]. (Adding a half and truncating
+/// would change integers beyond 2^52; a saturating conversion costs more than the additions here.)
 #[inline(always)]
 pub fn nearest(value: f64) -> u64 {
     if value < HALVES_END {
-        // There is no room for a fraction beside 2^52, so that the sum is a whole number, of two that are as near the even.
+        // Next to 2^52 there is no room for a fraction, so the sum is an integer; ties go to the even one.
         let sum = value + HALVES_END;
         let was_halved = value - (sum - HALVES_END) >= 0.5;
         return sum.to_bits() - HALVES_END.to_bits() + u64::from(was_halved);
@@ -487,13 +489,13 @@ impl Gamma {
             }
         };
         let value = self.scale * self.d * cube;
-        // A shape below 1 comes from the one above it, times a power of a uniform variate.
+        // A shape below 1 is derived from the shape plus 1, times a power of a uniform variate.
         if self.shape < 1.0 { value * libm::exp(-unit_exponential(source) / self.shape) } else { value }
     }
 }
 
 impl Pareto {
-    /// By inversion: the uncut one of an exponential, the cut one of the part of a uniform that is kept.
+    /// By inversion: the untruncated one from an exponential, the truncated one from the kept part of a uniform.
     fn sample<S: Source + ?Sized>(&self, source: &mut S) -> f64 {
         match self.max {
             None => self.min * libm::exp(unit_exponential(source) / self.shape),
@@ -504,7 +506,7 @@ impl Pareto {
         }
     }
 
-    /// The mean of the `power`-th power, with 1 for the least value.
+    /// The mean of the `power`-th power, with the minimum scaled to 1.
     fn moment(&self, power: f64) -> f64 {
         let excess = power - self.shape;
         let Some(max) = self.max else {
@@ -537,7 +539,7 @@ impl Poisson {
         if mean < POISSON_REJECTION_MIN {
             return Self::Search { mean, none: libm::exp(-mean) };
         }
-        // The constants of the method as its author fitted them.
+        // The constants as fitted by the method's author.
         let b = 0.931 + 2.53 * mean.sqrt();
         Self::Rejection {
             mean,
@@ -592,31 +594,32 @@ impl Poisson {
     }
 }
 
-/// Moments and quantiles, from their closed forms.
+/// Moments and quantiles, in closed form.
 impl Dist {
-    /// The mean of what is sampled (for a normal distribution: after the values below zero are gone); infinite for a
-    /// Pareto distribution without `max` and with shape ≤ 1.
+    /// The mean of the samples (for a normal distribution: after redrawing values below zero); infinite for a Pareto
+    /// distribution without `max` and with shape ≤ 1.
     pub fn mean(&self) -> f64 {
         self.moments().0
     }
 
-    /// The variance of what is sampled; `None` if it is infinite.
+    /// The variance of the samples; `None` if it is infinite.
     pub fn variance(&self) -> Option<f64> {
         let (_, variance) = self.moments();
         variance.is_finite().then_some(variance)
     }
 
-    /// The coefficient of variation: standard deviation by mean; `None` if it is infinite, and for the constant 0.
+    /// The coefficient of variation: standard deviation divided by mean; `None` if it is infinite, and for the constant
+    /// 0.
     pub fn cv(&self) -> Option<f64> {
         let mean = self.mean();
         let variance = self.variance()?;
         (mean > 0.0).then(|| variance.sqrt() / mean)
     }
 
-    /// The value that is always sampled, if there is but one.
+    /// The only possible value, if there is just one.
     #[inline]
     pub fn is_constant(&self) -> Option<f64> {
-        // The commonest first, so that little is compiled into callers.
+        // The most common form first, so that little code is inlined into callers.
         if matches!(self.0, Form::Exp { .. }) { None } else { self.is_constant_rest() }
     }
 
@@ -641,8 +644,8 @@ impl Dist {
         }
     }
 
-    /// The least value that a sample exceeds with a probability of at most 1 − `probability`; `None` where there is no
-    /// closed form (Erlang, gamma, hyperexponential, Poisson, a mixture).
+    /// The least value that a sample exceeds with a probability of at most 1 − `probability`; `None` if there is no
+    /// closed form (Erlang, gamma, hyperexponential, Poisson, mixture).
     pub fn quantile(&self, probability: f64) -> Option<f64> {
         let p = probability.clamp(0.0, 1.0);
         let exponential = -libm::log1p(-p);
@@ -650,7 +653,7 @@ impl Dist {
             Form::Exp { mean, .. } => mean * exponential,
             Form::Uniform { low, high } => low + (high - low) * p,
             Form::Normal { mean, sd } if *sd > 0.0 => {
-                // In the upper tail, which the redrawing leaves as it is but for its weight.
+                // Computed in the upper tail, which redrawing only rescales.
                 let kept = normal::cumulative(mean / sd);
                 (mean - sd * normal::quantile((1.0 - p) * kept)).max(0.0)
             }
@@ -669,7 +672,7 @@ impl Dist {
                 let mut below = 0.0;
                 let reaches = |(share, _): &&(f64, f64)| {
                     below += share;
-                    // Tolerant of the rounding of the sum.
+                    // Tolerates rounding in the sum.
                     below >= p * (1.0 - 1e-12)
                 };
                 shares.iter().find(reaches).or(shares.last())?.1
@@ -736,7 +739,7 @@ impl Dist {
     }
 }
 
-/// The one value that all of these have.
+/// The value that all of these share, if any.
 fn common(mut values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let value = values.next()??;
     values.all(|other| other == Some(value)).then_some(value)

@@ -1,14 +1,16 @@
-//! The engine: a network of nodes that call each other, and the loop that goes from event to event.
+//! The engine: a network of nodes that call each other, and the event loop.
 //!
-//! A node is a [`Component`] of the model's making. The engine hands it calls, replies and timers; the entry *returns*
-//! what happens next ([`Next`]) and the engine goes on with that at once, so that a call runs inline from node to node
-//! until something must wait. Only a second effect of one entry goes to a ring, which is emptied before the next event.
+//! A node is a [`Component`] supplied by the model. The engine passes it calls, replies and timers; each entry
+//! *returns* what happens next ([`Next`]), and the engine proceeds with that immediately, so that a call runs inline
+//! from node to node until something must wait. Only additional effects of an entry go to a ring, which is drained
+//! before the next event.
 //!
-//! Faults act here, in what the verbs do ([`crate::conditions`]): a component sees nothing but a refused, late or lost call.
-//! The verbs stand in `engine/verbs.rs`, the way of calls and answers in `engine/delivery.rs`, giving up and who wants what in
+//! Faults act inside the verbs ([`crate::conditions`]): a component only sees rejected, late or lost calls. The verbs
+//! are in `engine/verbs.rs`, the transport of calls and answers in `engine/delivery.rs`, giving up and wasted work in
 //! `engine/giving_up.rs`, crashes and pauses in `engine/interventions.rs`, chores and the end of finite work in
-//! `engine/housekeeping.rs`, what must hold at the end of every run in `engine/laws.rs`, records that outlive calls and calls
-//! made of them in `engine/records.rs`. Two shortcuts save calls a frame: `engine/passages.rs` and `engine/lending.rs`.
+//! `engine/housekeeping.rs`, the laws that every run must satisfy in `engine/laws.rs`, records that outlive calls and
+//! the calls that deliver them in `engine/records.rs`. Two optimisations save calls a frame: `engine/passages.rs` and
+//! `engine/lending.rs`.
 
 mod accounts;
 mod ahead;
@@ -41,10 +43,13 @@ use crate::cpu::{ContainerNow, CpuId, Cpus, MachineNow, Machines};
 use crate::figures::Figures;
 use crate::happening::Happenings;
 use crate::measure::Measure;
+use crate::memory::Memories;
 use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
 use crate::parcels::Parcels;
 use crate::records::Records;
+use crate::sockets::Sockets;
+use crate::ties::Ties;
 use crate::time::Time;
 use crate::timer::Timer;
 use crate::trace::Traces;
@@ -59,9 +64,9 @@ pub use peers::Reach;
 pub use records::{Begin, Message};
 pub use verbs::{Cx, Look, To};
 
-/// What an entry wants to happen next: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
+/// What happens after an entry: nothing ([`Next::WAIT`]), a call ([`Next::call`]) or an answer ([`Next::reply`]).
 ///
-/// Two words, so that it travels in registers: there are some ten of them to a request.
+/// Two words, so that it fits in registers: a request produces about ten of these.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Next {
@@ -72,19 +77,24 @@ pub struct Next {
 }
 
 impl Next {
-    /// Nothing: something is being waited for.
+    /// Nothing: the node waits for an event.
     pub const WAIT: Next = Next { call: 0, answer: 0 };
 
-    /// This call, just made, goes to its callee.
+    /// Sends this newly made call to its callee.
     #[inline(always)]
     pub fn call(call: CallId) -> Next {
         Next { call: call.to_bits(), answer: 0 }
     }
 
-    /// This call ends so.
+    /// Ends this call with this answer.
     #[inline(always)]
     pub fn reply(call: CallId, answer: Answer) -> Next {
         Next { call: call.to_bits(), answer: answer.to_bits() }
+    }
+
+    /// Whether it says how this call ends.
+    pub fn answers(self, call: CallId) -> bool {
+        self.call == call.to_bits() && self.answer != 0
     }
 }
 
@@ -99,9 +109,9 @@ impl std::fmt::Debug for Next {
     }
 }
 
-/// What a node is made of. One replica of a service is one node; so is a link of one replica, and a workload.
+/// The behaviour of a node. One replica of a service is one node; so is a link of one replica, and a workload.
 pub trait Component: Clone {
-    /// The run begins, or the node does after a crash.
+    /// The run begins, or the node restarts after a crash.
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
         let _ = cx;
         Next::WAIT
@@ -114,131 +124,138 @@ pub trait Component: Clone {
     /// or has lent ([`Cx::lend`]), `call` and `child` are the same.
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, child: CallId, answer: Answer) -> Next;
 
-    /// A call that this node has passed on ([`Cx::pass_on`]) was answered at this instant and so is its own.
+    /// A call that this node passed on ([`Cx::pass_on`]) was answered at this instant; this counts as the node's own
+    /// answer.
     fn on_passed(&mut self, ticket: u32, since: Time, outcome: Outcome) {
         let _ = (ticket, since, outcome);
         unreachable!("who passes calls on must say what that means")
     }
 
-    /// A request that this link has lent to an attempt ([`Cx::lend`]) must part from it ([`Cx::part`]): the attempt is about
-    /// to be given up.
+    /// A request that this link lent to an attempt ([`Cx::lend`]) must be separated from it ([`Cx::part`]), because the
+    /// attempt is about to be given up.
     fn on_parting(&mut self, cx: &mut Cx<'_>, attempt: CallId) {
         let _ = (cx, attempt);
         unreachable!("who lends requests must let them part")
     }
 
-    /// A timer went off, or work is done.
+    /// A timer went off, or work is complete.
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next;
 
-    /// The caller of `call` no longer wants it and has said so.
+    /// The caller of `call` has cancelled it.
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         let _ = (cx, call);
         Next::WAIT
     }
 
-    /// Something is coming up: what it will need is asked for from memory now ([`crate::prefetch`]), link by link: in each round what
-    /// the round before has brought within reach. Only asked in large systems; changes nothing but the speed.
+    /// Prefetches the data that an upcoming event will need ([`crate::prefetch`]), one link of the chain per round:
+    /// each round uses what the previous one fetched. Called only in large systems; affects speed only.
     #[inline(always)]
     fn look_ahead(&self, ahead: Ahead<'_>, coming: Coming) -> Sight {
         let _ = (ahead, coming);
         Sight::Done
     }
 
-    /// Something is known of a node of a group that this one listens to ([`Engine::listen`]).
+    /// News about a node of a group that this node listens to ([`Engine::listen`]).
     fn on_news(&mut self, cx: &mut Cx<'_>, about: NodeId, news: News) {
         let _ = (cx, about, news);
         unreachable!("who listens must hear")
     }
 
-    /// A path that this one watches ([`Engine::watch_path`]) is another from now on.
+    /// A path that this node watches ([`Engine::watch_path`]) has changed.
     fn on_path_changed(&mut self, cx: &mut Cx<'_>, path: u16) {
         let _ = (cx, path);
         unreachable!("who watches a path must look")
     }
 
-    /// A connection that this node has pinned ([`Cx::pin`]) is closed; it knows its target under this number.
+    /// A connection that this node pinned ([`Cx::pin`]) is closed; `number` identifies the pinned target.
     fn on_hang_up(&mut self, number: u32) {
         let _ = number;
         unreachable!("who pins connections must know what their end means")
     }
 
-    /// All that a request of this node has set off is done ([`Cx::begin_undertaking`]).
+    /// An undertaking of this node's request is settled ([`Cx::begin_undertaking`]): all work it set off is done.
     fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
         let _ = (now, name, settled);
         unreachable!("who follows what its requests set off must be told")
     }
 
-    /// The node has crashed: become what the settings in force make of it.
+    /// A node asks this one, which is the supervisor ([`Engine::set_supervisor`]), for something that it cannot do to itself.
+    fn on_asked(&mut self, cx: &mut Cx<'_>, of: NodeId, what: u8, data: u64) {
+        let _ = (cx, of, what, data);
+        unreachable!("the supervisor must know what it is asked for")
+    }
+
+    /// The node has crashed: resets it to the state given by the settings in force.
     fn rebuild(&mut self, now: Time);
 
-    /// The node is no longer part of its group until it starts again: what it has to offer does not count.
+    /// The node leaves its group until it starts again: its capacity does not count.
     fn retire(&mut self, now: Time) {
         let _ = now;
     }
 
-    /// The warm-up is over: gauges start anew.
+    /// The warm-up is over: resets the gauges.
     fn begin_measuring(&mut self, now: Time);
 
-    /// Adds what this node has to say of itself.
+    /// Adds the figures that this node reports.
     fn figures(&self, now: Time, figures: &mut Figures);
 
-    /// A prepared change of settings takes effect; false where this node knows nothing of it.
+    /// Applies a prepared change of settings; false if it does not concern this node.
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         let _ = (cx, change);
         false
     }
 }
 
-/// What a call is about; rows of a table that is fixed for a run.
+/// The operation and size of a call; rows of a table that is fixed for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Index of the operation's name.
     pub op: u16,
-    /// Bytes that travel with the call.
+    /// Payload size in bytes.
     pub size_bytes: u64,
 }
 
-/// Something that must be done to a node from outside of it, after the entry that asked for it.
+/// An action on a node from outside, carried out after the entry that requested it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The node loses everything that it was doing and is down until started.
+    /// The node loses all its work and is down until started.
     Crash(NodeId, Death),
-    /// One reason for which a node was down is gone; the last one lets it begin anew.
+    /// Removes one reason for which the node is down; removing the last one restarts it.
     Start(NodeId, Death),
-    /// A node that is down is no longer part of its group, until it is started.
+    /// A down node leaves its group until it is started.
     Retire(NodeId),
-    /// Work stands still.
+    /// Pauses its work.
     Pause(NodeId),
-    /// Work goes on.
+    /// Resumes its work.
     Resume(NodeId),
-    /// A prepared change of settings.
+    /// Applies a prepared change of settings.
     Adopt(NodeId, u32),
 }
 
-/// The "link" of branches, for their keys.
+/// The link number used in the keys of branches.
 const BRANCH: u32 = 0x6272_616e;
 
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 #[repr(u8)]
 enum Kind {
-    // First those that are a node's own.
+    // Events addressed to a node come first.
     Clock,
     Work,
     Deliver,
     Reply,
     Cpu,
     Cancel,
-    /// A call that has arrived is seen by its callee, whose work stood still until now.
+    /// A call that arrived during a pause is delivered to its callee.
     Begin,
-    /// The time of a chore has come.
+    /// A chore is due.
     Chore,
-    /// What nobody has heard is sent again.
+    /// Retransmits a call or answer that was not acknowledged.
     Again,
-    /// A call that a dead host had passed on is given up.
+    /// The caller of a call that a dead host had passed on gives up the connection.
     Lost,
 }
 
-/// 16 bytes.
+/// An event, 16 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Event {
     kind: Kind,
@@ -248,7 +265,7 @@ struct Event {
     data: Word,
 }
 
-/// 64 bits that need not lie at a multiple of eight bytes, so that a timer's slot takes 20 bytes and not 24.
+/// 64 bits with an alignment of four bytes, so that a timer's slot takes 20 bytes instead of 24.
 #[derive(Clone, Copy, Debug)]
 struct Word([u32; 2]);
 
@@ -264,36 +281,38 @@ impl Word {
     }
 }
 
-/// What every event of a node needs: 24 bytes.
+/// The state that every event of a node needs: 24 bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeState {
     pub(crate) group: GroupId,
     pub(crate) epoch: u16,
     pub(crate) owner: NodeId,
     pub(crate) salt: u32,
-    /// Row of the table of passages, or [`passages::CLOSED`], or [`passages::DEAF`].
+    /// Row of the passage table, or [`passages::CLOSED`], or [`passages::DEAF`].
     pub(crate) passage: u32,
     pub(crate) condition: Condition,
 }
 
-/// What happens after an entry, beside the calls and answers.
+/// A follow-up action after an entry, other than calls and answers.
 #[derive(Clone, Copy, Debug)]
 enum Aside {
-    /// Something is done to a node.
+    /// An action on a node.
     Order(Order),
-    /// A connection that a node has pinned is closed.
+    /// Notifies a node that a connection it pinned is closed.
     HangUp { at: NodeId, number: u32 },
-    /// Who listens hears of a node.
+    /// Notifies the listeners of a node's group.
     News { about: NodeId, news: News },
-    /// Who watches a path hears that it has changed.
+    /// Notifies the watchers of a path.
     PathChanged { path: u16 },
-    /// A caller hears how a call ended.
+    /// Tells a caller how a call ended.
     Tell(Telling),
-    /// Whoever began a request hears that all is done that it set off.
+    /// Tells the node that began a request that its undertaking is settled.
     Settled { node: NodeId, name: u64, settled: Settled },
+    /// A node asks the supervisor for something.
+    Asked { of: NodeId, what: u8, data: u64 },
 }
 
-/// What a caller is to hear: how `child` ended, while the call itself goes on for nobody.
+/// A notice to a caller that `child` ended, while the call itself continues without a caller.
 #[derive(Clone, Copy, Debug)]
 struct Telling {
     node: NodeId,
@@ -302,32 +321,32 @@ struct Telling {
     answer: Answer,
 }
 
-/// The engine without its nodes: what the verbs work on.
+/// The engine without its nodes: the state that the verbs work on.
 #[derive(Clone, Debug)]
 pub struct Core {
     now: Time,
     seed: u64,
     stretch: limits::Stretch,
     watch: limits::Watch,
-    /// The node of the event that is being followed.
+    /// The node of the event being processed.
     last_node: u32,
     calendar: Calendar<Event>,
     chores: housekeeping::Chores,
     calls: Calls,
-    /// When each abandoned call was given up; indexed by its frame's `parent`.
+    /// When each abandoned call was given up, indexed by the `parent` field of its frame.
     given_up: Vec<giving_up::GivenUp>,
     given_up_free: Vec<u32>,
     wants: giving_up::Wants,
-    /// The time of the open calls of sampled requests, by index of the call.
+    /// Time accounts of the open calls of sampled requests, by call index.
     accounts: Accounts,
-    /// What happened to single requests, where that is written down.
+    /// Traces of individual requests, if tracing is on.
     traces: Option<Box<Traces>>,
     ring: VecDeque<Next>,
     asides: VecDeque<Aside>,
     pub(crate) nodes: Vec<NodeState>,
-    /// How many of them are down.
+    /// The number of nodes that are down.
     down: u32,
-    /// What the work of each node runs on.
+    /// The containers that each node's work runs on.
     pub(crate) cpus_of: Vec<Vec<CpuId>>,
     groups: Vec<Measure>,
     group_names: Vec<String>,
@@ -336,37 +355,45 @@ pub struct Core {
     passages: Vec<passages::Passage>,
     passage_of: BTreeMap<NodeId, u32>,
     cpus: Cpus,
-    /// What standing still has done to the timers of nodes, for those that ever did.
+    /// Effect of pauses on the timers of nodes, for nodes that were ever paused.
     standstills: BTreeMap<NodeId, Standstill>,
     happenings: Happenings,
-    /// Who listens to each group, in order.
+    /// The listeners of each group, in registration order.
     listeners: BTreeMap<GroupId, Vec<(NodeId, Hearing)>>,
-    /// Who watches each path, in order.
+    /// The watchers of each path, in registration order.
     watchers: BTreeMap<u16, Vec<NodeId>>,
-    /// Calls that go on for nobody since a host that had passed them on is dead, and whose callers do not know it yet.
+    /// Calls that continue without a caller because the host that passed them on is dead, and whose callers do not know
+    /// it yet.
     lost: BTreeMap<u64, Telling>,
-    /// Connections that somebody on the way follows.
+    /// Connections that nodes on the path track.
     connections: Connections,
-    /// When each node crashed last, of those that ever did, and what died.
+    ties: Ties,
+    /// The last crash of each node that ever crashed: when, and of what kind.
     crashed: BTreeMap<NodeId, (Time, Death)>,
-    /// What nodes keep for others.
+    /// Records that nodes store.
     records: Records,
     /// Records that travel with calls and their answers.
     parcels: Parcels,
-    /// All that requests have set off.
+    /// Undertakings of requests in progress.
     undertakings: Undertakings,
-    /// Calls that are parts of undertakings by themselves, and of which.
+    /// Calls that are parts of undertakings in their own right, with the undertaking's name.
     held: BTreeMap<u64, u64>,
+    /// What nodes have of the memory of machines.
+    memories: Memories,
+    /// Their ports, and connections that wait to be accepted.
+    sockets: Sockets,
+    /// Who is asked to do what nodes cannot do themselves.
+    supervisor: Option<NodeId>,
 }
 
 impl Core {
-    /// Whether a node can be called. Nearly always none is down, and nobody needs to look for its state.
+    /// Whether a node accepts calls. Usually no node is down, and its state need not be loaded.
     #[inline(always)]
     fn is_up(&self, node: NodeId) -> bool {
         self.down == 0 || self.nodes[node.0 as usize].condition.is_up()
     }
 
-    /// There is news of a node, for those who listen to its group.
+    /// Queues news about a node for the listeners of its group.
     fn spread(&mut self, about: NodeId, news: News) {
         let group = self.nodes[about.0 as usize].group;
         if self.listeners.contains_key(&group) {
@@ -394,7 +421,7 @@ impl Core {
         }
     }
 
-    /// What is kept of some calls beside their frames goes with them.
+    /// Frees the data stored outside the frame for an abandoned or sampled call.
     #[inline(never)]
     fn forget(&mut self, index: u32, flags: u8, parent: u32) {
         if flags & ABANDONED != 0 {
@@ -406,7 +433,7 @@ impl Core {
     }
 }
 
-/// Nodes and the engine that drives them. Plain data: a clone is a checkpoint.
+/// The nodes and the engine that drives them. Plain data: a clone is a checkpoint.
 #[derive(Clone, Debug)]
 pub struct Engine<C> {
     core: Core,
@@ -450,51 +477,55 @@ impl<C: Component> Engine<C> {
                 watchers: BTreeMap::new(),
                 lost: BTreeMap::new(),
                 connections: Connections::default(),
+                ties: Ties::default(),
                 crashed: BTreeMap::new(),
                 records: Records::new(),
                 parcels: Parcels::default(),
                 undertakings: Undertakings::default(),
                 held: BTreeMap::new(),
+                memories: Memories::default(),
+                sockets: Sockets::default(),
+                supervisor: None,
             },
             nodes: Vec::new(),
             reserved: false,
         }
     }
 
-    /// Writes down from now on what happens to single requests. Changes nothing else.
+    /// Traces individual requests from now on. Does not affect the run.
     pub fn trace_requests(&mut self) {
         self.core.traces = Some(Box::default());
     }
 
-    /// What happened to single requests, where that is written down.
+    /// Traces of individual requests, if tracing is on.
     pub fn traces(&self) -> Option<&Traces> {
         self.core.traces.as_deref()
     }
 
-    /// A group of nodes that are measured together. Its name seeds the draws of its nodes.
+    /// Adds a group of nodes that are measured together. Its name seeds the draws of its nodes.
     pub fn add_group(&mut self, name: &str) -> GroupId {
         self.core.groups.push(Measure::new());
         self.core.group_names.push(name.to_string());
         GroupId((self.core.groups.len() - 1) as u16)
     }
 
-    /// A node; `owner` is the node with which it crashes and from which it gets its calls (itself for a replica, the replica or
-    /// workload for one of its links).
+    /// Adds a node. `owner` is the node with which it crashes and from which it gets its calls (itself for a replica,
+    /// the replica or workload for one of its links).
     pub fn add_node(&mut self, component: C, group: GroupId, owner: Option<NodeId>) -> NodeId {
         let id = self.add_state(group, owner);
         self.nodes.push(component);
         id
     }
 
-    /// The next node, whose component follows with [`Engine::fill_node`]: so that what is needed to make it can be noted
-    /// of it before.
+    /// Reserves the next node, whose component follows with [`Engine::fill_node`], so that data needed to build the
+    /// component can refer to the node.
     pub fn reserve_node(&mut self, group: GroupId) -> NodeId {
         assert!(!self.reserved, "one node is reserved at a time");
         self.reserved = true;
         self.add_state(group, None)
     }
 
-    /// The component of the node that was reserved.
+    /// Supplies the component of the reserved node.
     pub fn fill_node(&mut self, component: C) {
         assert!(self.reserved, "a node is reserved before it is filled");
         self.reserved = false;
@@ -516,7 +547,7 @@ impl<C: Component> Engine<C> {
         id
     }
 
-    /// A row of the profile table.
+    /// Adds a row to the profile table, or finds it.
     pub fn add_profile(&mut self, profile: Profile) -> u16 {
         if let Some(found) = self.core.profiles.iter().position(|p| *p == profile) {
             return found as u16;
@@ -525,27 +556,42 @@ impl<C: Component> Engine<C> {
         (self.core.profiles.len() - 1) as u16
     }
 
-    /// A row of the path table.
+    /// Adds a row to the path table.
     pub fn add_path(&mut self, path: Path) -> u16 {
         self.core.ways.add(path)
     }
 
-    /// The machines, to add some and to place nodes on them.
+    /// The machines, for adding machines and placing nodes on them.
     pub fn machines(&mut self) -> Machines<'_> {
-        Machines { cpus: &mut self.core.cpus, of_nodes: &mut self.core.cpus_of }
+        Machines {
+            cpus: &mut self.core.cpus,
+            of_nodes: &mut self.core.cpus_of,
+            memories: &mut self.core.memories,
+            sockets: &mut self.core.sockets,
+        }
     }
 
-    /// From now on a node hears what there is to know of the nodes of a group ([`Component::on_news`]).
-    pub fn listen(&mut self, listener: NodeId, to: GroupId, hearing: Hearing) {
-        self.core.listeners.entry(to).or_default().push((listener, hearing));
+    /// The accounts of memory, to equip machines and to open accounts.
+    pub fn memories_mut(&mut self) -> &mut Memories {
+        &mut self.core.memories
     }
 
-    /// From now on a node hears when faults change a row of the path table ([`Component::on_path_changed`]).
-    pub fn watch_path(&mut self, watcher: NodeId, path: u16) {
-        self.core.watchers.entry(path).or_default().push(watcher);
+    /// The accounts of memory.
+    pub fn memories(&self) -> &Memories {
+        &self.core.memories
     }
 
-    /// Leaves a node out of the beginning: it is down until started ([`Order::Start`], of a process).
+    /// Ports and accept queues, to limit them.
+    pub fn sockets_mut(&mut self) -> &mut Sockets {
+        &mut self.core.sockets
+    }
+
+    /// The node that others ask for what they cannot do to themselves ([`Cx::ask_supervisor`]).
+    pub fn set_supervisor(&mut self, node: NodeId) {
+        self.core.supervisor = Some(node);
+    }
+
+    /// Keeps a node down at the start, until it is started ([`Order::Start`] of a process).
     pub fn hold_back(&mut self, node: NodeId) {
         if self.core.nodes[node.0 as usize].condition.take_down(Death::Process) {
             self.core.down += 1;
@@ -553,13 +599,13 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// What calls will carry besides their frames; to be said before the first call.
+    /// Declares the columns that calls carry; must be called before the first call.
     pub fn carry(&mut self, carried: Carried) {
         self.core.calls.carry(carried);
         self.core.records.carry(carried);
     }
 
-    /// Starts every node, in order, but those that are held back.
+    /// Starts every node in order, except those held back.
     pub fn start(&mut self) {
         for index in 0..self.nodes.len() {
             let node = NodeId(index as u32);
@@ -571,28 +617,28 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// The instant up to which everything has happened.
+    /// The current instant; everything before it has happened.
     pub fn now(&self) -> Time {
         self.core.now
     }
 
-    /// Events so far.
+    /// Events processed so far.
     pub fn events(&self) -> u64 {
         self.core.stretch.events()
     }
 
-    /// Calls that are open.
+    /// The number of open calls.
     pub fn open_calls(&self) -> usize {
         self.core.calls.open
     }
 
-    /// Goes on until `until`; what falls exactly on it has not happened yet.
+    /// Runs until `until`; events at exactly that instant have not happened yet.
     pub fn run_until(&mut self, until: Time) -> Result<(), Stuck> {
         self.run_some(until, u64::MAX).map(|_| ())
     }
 
-    /// The same for so many events at most, one at least: whether it has got there. Where it stops in between, at an instant of which
-    /// more may be to come, changes nothing.
+    /// The same for at most `events` events, but at least one. Returns whether `until` was reached. Stopping early,
+    /// possibly in the middle of an instant, does not affect the run.
     pub fn run_some(&mut self, until: Time, events: u64) -> Result<bool, Stuck> {
         let is_there = self.run_before(until, events)?;
         if is_there {
@@ -601,7 +647,8 @@ impl<C: Component> Engine<C> {
         Ok(is_there)
     }
 
-    /// Whether all that was to come before `limit` has happened, or only so many events of it.
+    /// Processes events before `limit`, at most `events` of them. Returns whether all events before `limit` have
+    /// happened.
     fn run_before(&mut self, limit: Time, events: u64) -> Result<bool, Stuck> {
         self.core.stretch.begin(events);
         while let Some((at, event)) = self.core.calendar.pop_before(limit) {
@@ -646,12 +693,12 @@ impl<C: Component> Engine<C> {
         self.follow(next);
     }
 
-    /// Follows what an entry has returned until everything waits.
+    /// Processes the result of an entry until everything waits.
     fn go(&mut self, next: Next) {
         self.follow(next);
     }
 
-    /// [`Engine::go`], compiled into its caller.
+    /// [`Engine::go`], inlined into its caller.
     #[inline(always)]
     fn follow(&mut self, mut next: Next) {
         loop {
@@ -680,17 +727,17 @@ impl<C: Component> Engine<C> {
         &self.nodes[node.0 as usize]
     }
 
-    /// A node's component, to complete it before the start.
+    /// A node's component, mutably, for completing it before the start.
     pub fn node_mut(&mut self, node: NodeId) -> &mut C {
         &mut self.nodes[node.0 as usize]
     }
 
-    /// True where the node can be called.
+    /// Whether the node accepts calls.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.core.is_up(node)
     }
 
-    /// How many nodes there are.
+    /// The number of nodes.
     pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
@@ -700,44 +747,46 @@ impl<C: Component> Engine<C> {
         self.core.cpus.busy(self.core.now, cpu)
     }
 
-    /// Core-nanoseconds that a machine has been used since the end of the warm-up, and its cores.
+    /// Core-nanoseconds used on a machine since the end of the warm-up, and its number of cores.
     pub fn machine_busy(&self, machine: u32) -> (u128, f64) {
         (self.core.cpus.machine_busy(self.core.now, machine), self.core.cpus.cores(machine))
     }
 
-    /// A machine as it stands.
+    /// The current state of a machine.
     pub fn machine_now(&self, machine: u32) -> MachineNow {
         self.core.cpus.machine_now(self.core.now, machine)
     }
 
-    /// A container as it stands.
+    /// The current state of a container.
     pub fn container_now(&self, cpu: CpuId) -> ContainerNow {
         self.core.cpus.container_now(self.core.now, cpu)
     }
 
-    /// Reports what a machine has done beside being busy.
+    /// Reports the figures of a machine other than its busy time.
     pub fn figures_of_machine(&self, machine: u32, into: &mut Figures) {
         self.core.cpus.figures_of(self.core.now, machine, into);
+        self.core.memories.figures_of(self.core.now, machine, into);
+        self.core.sockets.figures_of_machine(self.core.now, machine, into);
     }
 
-    /// How many machines there are.
+    /// The number of machines.
     pub fn machine_count(&self) -> usize {
         self.core.cpus.len()
     }
 
-    /// What the work of `node` runs on.
+    /// The containers that the work of `node` runs on.
     pub fn cpus_of(&self, node: NodeId) -> &[CpuId] {
         &self.core.cpus_of[node.0 as usize]
     }
 
-    /// Lets something happen to the nodes between two stretches, as if an entry of `node` had asked for it.
+    /// Runs `entry` on a node between two stretches of the run, as if it were an entry of that node.
     pub fn act(&mut self, node: NodeId, entry: impl FnOnce(&mut C, &mut Cx<'_>) -> Next) {
         self.core.chores.pending.start_anew();
         let next = entry(&mut self.nodes[node.0 as usize], &mut Cx { core: &mut self.core, node });
         self.go(next);
     }
 
-    /// Bytes of the tables that grow with what is under way.
+    /// Bytes of the tables that grow with the work in progress.
     pub fn bytes_in_flight(&self) -> usize {
         self.core.calls.bytes()
             + self.core.calendar.bytes()

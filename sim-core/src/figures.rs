@@ -1,8 +1,9 @@
-//! Figures that nodes report of themselves.
+//! Figures that nodes report about themselves.
 //!
-//! Whoever measures something declares it once, as a constant [`Figure`] beside the code that measures it, and reports
-//! values against the declaration. Everything else follows from there: how the values of several replicas become one,
-//! what the result, metrics, time series, reports and screens call it, in which unit, and what the reference says of it.
+//! Code that measures a quantity declares it once, as a constant [`Figure`] beside the measurement, and reports values
+//! against the declaration. Everything else follows from the declaration: how the values of several replicas are
+//! merged, its name and unit in the result, metrics, time series, reports and screens, and its description in the
+//! reference.
 //!
 //! ```
 //! use sim_core::figures::{Figure, Figures, Value};
@@ -19,22 +20,22 @@
 //! assert_eq!(figures.get(&HIT_RATIO), Some(&Value::Ratio { part: 4, whole: 8 }));
 //! ```
 //!
-//! Values are whole numbers, so that merging is exact and replicas can be grouped in any way.
+//! Values are integers, so that merging is exact and replicas can be grouped in any way.
 
 use crate::gauge::Gauge;
 use crate::histogram::Histogram;
 use crate::outcome::Outcome;
 
-/// What a figure is measured in.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
-    /// A time, s. Its values are reported in nanoseconds.
+    /// A time in seconds. Values are reported in nanoseconds.
     Seconds,
-    /// Something per second.
+    /// A rate per second.
     PerSecond,
     /// A share between 0 and 1.
     Fraction,
-    /// How many.
+    /// A count.
     Count,
     /// Memory.
     Bytes,
@@ -42,33 +43,34 @@ pub enum Unit {
     Number,
 }
 
-/// What is measured, and so how the figures of several replicas become one.
+/// The kind of measurement, which determines how the figures of several replicas are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// Events since the end of the warm-up: added up. Over time: events per second.
+    /// Events since the end of the warm-up: summed. As a time series: events per second.
     Count,
-    /// What came less what went since the end of the warm-up, per second: both are added up. Can be negative.
+    /// Arrivals minus departures since the end of the warm-up, per second: both are summed. Can be negative.
     Net,
-    /// A number of this instant: added up.
+    /// A number at this instant: summed.
     Level,
-    /// A number averaged over time: integrals are added up.
+    /// A number averaged over time: integrals are summed.
     Gauge,
-    /// A part of a whole: parts and wholes are added up. Unknown while the whole is 0.
+    /// A part of a whole: parts and wholes are summed. Unknown while the whole is 0.
     Ratio,
-    /// The largest value of any replica. Unknown where no replica has one.
+    /// The maximum over replicas. Unknown if no replica has a value.
     Max,
-    /// The largest value at any time since the end of the warm-up, of any replica. Over time: that at the end of each window.
+    /// The maximum over replicas and over time since the end of the warm-up. As a time series: the value at the end of
+    /// each window.
     Peak,
     /// Durations: their histograms are merged.
     Times,
-    /// One of these states at a time: the time spent in each is added up and becomes a share.
+    /// One of these states at a time: the time spent in each is summed and becomes a share.
     States(&'static [&'static str]),
 }
 
-/// What a figure is broken down by.
+/// A dimension by which a figure is broken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
-    /// How calls end: there is a value for each outcome.
+    /// Outcomes of calls: one value per outcome.
     Outcome,
 }
 
@@ -81,15 +83,15 @@ pub struct Figure {
     pub unit: Unit,
     /// How it is measured and merged.
     pub merge: Merge,
-    /// What it is broken down by; the name of the value follows that of the figure: `outcomes.timeout`.
+    /// The breakdown, if any; the name of the value follows that of the figure: `outcomes.timeout`.
     pub by: Option<Dimension>,
-    /// Whether every run keeps it over time; others are kept where something asks for them.
+    /// Whether every run records it as a time series; others are recorded on request.
     pub is_kept: bool,
-    /// Whether its value over time is that at the end of each window, not the window's mean.
+    /// Whether its time series holds the value at the end of each window, not the window's mean.
     pub is_sampled: bool,
-    /// Whether only the screen shows it, and the result does not have it.
+    /// Whether only the screen shows it, and the result omits it.
     pub is_for_screens: bool,
-    /// What it says, in a sentence.
+    /// Its description, in one sentence.
     pub doc: &'static str,
 }
 
@@ -106,17 +108,17 @@ impl Figure {
         Figure::new(name, Unit::Count, Merge::Count, doc)
     }
 
-    /// How fast something grows, per second.
+    /// Net growth, per second.
     pub const fn growth(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::PerSecond, Merge::Net, doc)
     }
 
-    /// How many there are at this instant.
+    /// A number at this instant.
     pub const fn level(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Count, Merge::Level, doc)
     }
 
-    /// How many there are, averaged over time.
+    /// A number averaged over time.
     pub const fn gauge(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Count, Merge::Gauge, doc)
     }
@@ -126,17 +128,17 @@ impl Figure {
         Figure::new(name, Unit::Fraction, Merge::Ratio, doc)
     }
 
-    /// A sum over a number of things.
+    /// A sum divided by a number of items.
     pub const fn mean(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Number, Merge::Ratio, doc)
     }
 
-    /// The largest of all.
+    /// A maximum over replicas.
     pub const fn max(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Count, Merge::Max, doc)
     }
 
-    /// The largest of all at any time.
+    /// A maximum over replicas and time.
     pub const fn peak(name: &'static str, doc: &'static str) -> Figure {
         Figure::new(name, Unit::Count, Merge::Peak, doc)
     }
@@ -171,39 +173,39 @@ impl Figure {
         Figure { by: Some(dimension), ..self }
     }
 
-    /// The same, kept over time by every run.
+    /// The same, recorded as a time series by every run.
     pub const fn kept(self) -> Figure {
         Figure { is_kept: true, ..self }
     }
 
-    /// The same, but over time it is what it is at the end of each window.
+    /// The same, with a time series of the values at the end of each window.
     pub const fn sampled(self) -> Figure {
         Figure { is_sampled: true, ..self }
     }
 
-    /// The same, shown by the screen and by nothing else.
+    /// The same, shown only by the screen.
     pub const fn for_screens(self) -> Figure {
         Figure { is_for_screens: true, ..self }
     }
 }
 
-/// What was reported of a figure, by one replica or several.
+/// The value reported for a figure, by one replica or several.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// Events.
     Count(u64),
-    /// What has come and what has gone.
+    /// Arrivals and departures.
     Net {
-        /// How many came.
+        /// Number of arrivals.
         came: u64,
-        /// How many went.
+        /// Number of departures.
         went: u64,
     },
-    /// What there is now.
+    /// The current number.
     Level(u64),
-    /// What there is now, and its integral since the end of the warm-up in nanoseconds.
+    /// The current number, and its integral since the end of the warm-up in nanoseconds.
     Gauge {
-        /// The value now.
+        /// The current value.
         now: u64,
         /// Value times nanoseconds.
         integral: u128,
@@ -215,29 +217,29 @@ pub enum Value {
         /// The whole.
         whole: u128,
     },
-    /// The largest; `None` where there is none.
+    /// The maximum; `None` if there is no value.
     Max(Option<u64>),
-    /// The largest value now, `None` where there is none, and at any time.
+    /// The maximum now, `None` if there is no value, and over time.
     Peak {
-        /// The largest now.
+        /// The current maximum.
         now: Option<u64>,
-        /// The largest since the end of the warm-up.
+        /// The maximum since the end of the warm-up.
         most: u64,
     },
     /// Events by outcome, in the order of [`Outcome::ALL`].
     Outcomes([u64; Outcome::COUNT]),
     /// Durations in nanoseconds.
     Times(Box<Histogram>),
-    /// What is known of each state, in the order of the declaration.
+    /// The values of each state, in the order of the declaration.
     States(Vec<InState>),
 }
 
 /// Replicas in a state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InState {
-    /// How many are in it now.
+    /// The number of replicas currently in it.
     pub now: u64,
-    /// For how long they have been, together, since the end of the warm-up, ns.
+    /// Total time that replicas have spent in it since the end of the warm-up, ns.
     pub spent: u128,
 }
 
@@ -276,7 +278,7 @@ impl Value {
         }
     }
 
-    /// Whether a declaration can have this value.
+    /// Whether this value fits a declaration.
     pub fn fits(&self, figure: &Figure) -> bool {
         match (self, figure.merge) {
             (Value::Outcomes(_), Merge::Count) => figure.by == Some(Dimension::Outcome),
@@ -294,18 +296,18 @@ impl Value {
     }
 }
 
-/// The figures of a component or link: what its replicas have reported, put together.
+/// The figures of a component or link: the merged reports of its replicas.
 ///
-/// Each replica reports in turn, and every report is added to those before it.
+/// Each replica reports in turn, and every report is merged into the earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
     reported: Vec<(&'static Figure, Value)>,
-    /// Where the next report is expected: replicas report in the same order.
+    /// Where the next report is expected: all replicas report in the same order.
     next: usize,
     leaves_times_out: bool,
 }
 
-/// The same figures have the same values, in whichever order they were first reported.
+/// Equal if the same figures have the same values, regardless of the order of the first reports.
 impl PartialEq for Figures {
     fn eq(&self, other: &Figures) -> bool {
         self.reported.len() == other.reported.len()
@@ -314,12 +316,12 @@ impl PartialEq for Figures {
 }
 
 impl Figures {
-    /// Without histograms, which take long to merge.
+    /// A report without histograms, which are slow to merge.
     pub fn without_times() -> Figures {
         Figures { leaves_times_out: true, ..Figures::default() }
     }
 
-    /// Forgets all reports and keeps the memory.
+    /// Removes all reports and keeps the memory.
     pub fn clear(&mut self) {
         self.reported.clear();
         self.next = 0;
@@ -330,12 +332,12 @@ impl Figures {
         self.add(figure, &Value::Count(events));
     }
 
-    /// Adds what has come and gone since the end of the warm-up.
+    /// Adds arrivals and departures since the end of the warm-up.
     pub fn net(&mut self, figure: &'static Figure, came: u64, went: u64) {
         self.add(figure, &Value::Net { came, went });
     }
 
-    /// Adds what there is now.
+    /// Adds the current number.
     pub fn level(&mut self, figure: &'static Figure, now: u64) {
         self.add(figure, &Value::Level(now));
     }
@@ -345,8 +347,8 @@ impl Figures {
         self.add(figure, &Value::Gauge { now: gauge.value(), integral: gauge.integral(at) });
     }
 
-    /// Adds what was spent since the end of the warm-up of something that is averaged over time, such as core-nanoseconds;
-    /// nothing is known of this instant.
+    /// Adds the integral since the end of the warm-up of a quantity averaged over time, such as core-nanoseconds; its
+    /// current value is unknown and counts as 0.
     pub fn spent(&mut self, figure: &'static Figure, integral: u128) {
         self.add(figure, &Value::Gauge { now: 0, integral });
     }
@@ -356,12 +358,12 @@ impl Figures {
         self.add(figure, &Value::Ratio { part: part.into(), whole: whole.into() });
     }
 
-    /// Adds a value of which the largest counts.
+    /// Adds a value to a maximum.
     pub fn max(&mut self, figure: &'static Figure, value: Option<u64>) {
         self.add(figure, &Value::Max(value));
     }
 
-    /// Adds a value of which the largest at any time counts: what it is now and the most it has been.
+    /// Adds a value to a maximum over time: the current value and the maximum so far.
     pub fn peak(&mut self, figure: &'static Figure, now: Option<u64>, most: u64) {
         self.add(figure, &Value::Peak { now, most });
     }
@@ -371,7 +373,7 @@ impl Figures {
         self.add(figure, &Value::Outcomes(*counts));
     }
 
-    /// Raises a level to what it is known to have been at least.
+    /// Raises a level to a known lower bound.
     pub fn raise(&mut self, figure: &'static Figure, to: u64) {
         match self.place(figure) {
             Some(place) => {
@@ -383,7 +385,7 @@ impl Figures {
         }
     }
 
-    /// An empty report that leaves out what this one does.
+    /// An empty report with the same setting for histograms.
     pub fn alike(&self) -> Figures {
         Figures { leaves_times_out: self.leaves_times_out, ..Figures::default() }
     }
@@ -403,26 +405,26 @@ impl Figures {
         }
     }
 
-    /// Adds a replica that is in one of the figure's states, and for how long it has been in each since the end of the
+    /// Adds a replica that is in one of the figure's states, with the time spent in each state since the end of the
     /// warm-up, ns.
     pub fn states(&mut self, figure: &'static Figure, now: usize, spent: &[u128]) {
         let state = |(place, spent): (usize, &u128)| InState { now: u64::from(place == now), spent: *spent };
         self.add(figure, &Value::States(spent.iter().enumerate().map(state).collect()));
     }
 
-    /// Adds all that others have reported.
+    /// Merges all reports of another set.
     pub fn merge(&mut self, other: &Figures) {
         for (figure, value) in &other.reported {
             self.add(figure, value);
         }
     }
 
-    /// What was reported of a figure; `None` where nothing was.
+    /// The value reported for a figure; `None` if there is none.
     pub fn get(&self, figure: &Figure) -> Option<&Value> {
         self.reported.iter().find(|(other, _)| is_same(other, figure)).map(|(_, value)| value)
     }
 
-    /// The value of a figure now, of those that have one: levels and gauges.
+    /// The current value of a figure, for kinds that have one: levels, gauges and peaks.
     pub fn now(&self, figure: &Figure) -> Option<u64> {
         match self.get(figure)? {
             Value::Level(now) | Value::Gauge { now, .. } => Some(*now),
@@ -437,7 +439,7 @@ impl Figures {
         }
     }
 
-    /// All that was reported, in the order of the first report of each.
+    /// All reported values, in the order of first report.
     pub fn iter(&self) -> impl Iterator<Item = (&'static Figure, &Value)> {
         self.reported.iter().map(|(figure, value)| (*figure, value))
     }
@@ -455,7 +457,7 @@ impl Figures {
         self.next = self.reported.len();
     }
 
-    /// Where a figure stands.
+    /// The position of a figure.
     fn place(&mut self, figure: &Figure) -> Option<usize> {
         let is_next = |place: usize| self.reported.get(place).is_some_and(|(other, _)| is_same(other, figure));
         let place = match [self.next, 0].into_iter().find(|place| is_next(*place)) {
@@ -467,7 +469,7 @@ impl Figures {
     }
 }
 
-/// A constant can be in memory more than once, so that its address says only that two are the same.
+/// A constant can be in memory more than once, so equal addresses prove equality but different ones prove nothing.
 fn is_same(one: &Figure, other: &Figure) -> bool {
     std::ptr::eq(one, other) || one.name == other.name
 }
@@ -485,7 +487,7 @@ mod tests {
     const WAIT: Figure = Figure::times("wait", "Wait.");
     const STATE: Figure = Figure::states("state", &["closed", "open"], "State.");
 
-    /// What one replica reports; a few leave something out.
+    /// The report of one replica; some leave a value out.
     #[derive(Clone, Debug)]
     struct Replica {
         events: u64,
@@ -528,7 +530,7 @@ mod tests {
     }
 
     proptest! {
-        /// One after the other, or in groups that are put together, in either order: it comes to the same.
+        /// Merging one by one, or in groups, in either order, gives the same result.
         #[test]
         fn replicas_can_be_grouped_in_any_way(replicas in proptest::collection::vec(replica(), 0..8), cut in 0usize..8) {
             let cut = cut.min(replicas.len());
@@ -566,7 +568,7 @@ mod tests {
         assert_eq!(figures.iter().map(|(figure, _)| figure.name).collect::<Vec<_>>(), ["sent"]);
     }
 
-    /// The copy stands for the same constant in another place in memory.
+    /// The copy stands for the same constant at another address.
     #[test]
     fn a_declaration_is_known_by_its_name() {
         static COPY: Figure = Figure::count("sent", "Sent.");

@@ -1,41 +1,41 @@
-//! A gauge: a whole number that changes at instants and is averaged over time.
+//! A gauge: an integer that changes at instants and is averaged over time.
 //!
-//! It integrates only when it changes, in exact integers, so that a law such as Little's can be checked to the
-//! nanosecond at the end of a run, and so that it costs nothing while nothing happens.
+//! It integrates only on change, in exact integers, so that laws such as Little's can be checked to the nanosecond at
+//! the end of a run. A gauge that does not change costs nothing.
 
 use crate::time::Time;
 
-/// A time-weighted whole number: how many are in flight, how many places are held, how many bytes are in use.
+/// A time-weighted integer: calls in flight, places held, bytes in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gauge {
-    /// State: the present value.
+    /// State: the current value.
     value: u64,
-    /// Measure: what is missing to the integral since the last reset when `value` is taken to have been there since
-    /// instant 0, modulo 2¹²⁸. A change is then one addition, without a product.
+    /// Measure: the difference between the integral since the last reset and `value` × now, modulo 2¹²⁸. A change then
+    /// needs one addition and no multiplication.
     offset: u128,
-    /// Measure: the greatest value since the last reset.
+    /// Measure: the maximum since the last reset.
     max: u64,
 }
 
 impl Gauge {
-    /// A gauge that shows `value` from `now` on.
+    /// A gauge with `value` from `now` on.
     pub const fn new(now: Time, value: u64) -> Self {
         Self { value, offset: area(value, now).wrapping_neg(), max: value }
     }
 
-    /// The present value.
+    /// The current value.
     #[inline]
     pub const fn value(&self) -> u64 {
         self.value
     }
 
-    /// The greatest value since the last reset, the value at the reset included.
+    /// The maximum since the last reset, including the value at the reset.
     #[inline]
     pub const fn max(&self) -> u64 {
         self.max
     }
 
-    /// From `now` on the value is `value`. Changes come in the order of time; several at one instant are allowed, and
+    /// Sets the value from `now` on. Changes must be in chronological order; several at one instant are allowed, and
     /// each counts for the maximum.
     #[inline]
     pub fn set(&mut self, now: Time, value: u64) {
@@ -44,15 +44,14 @@ impl Gauge {
         self.max = self.max.max(value);
     }
 
-    /// From `now` on the value is greater by `change`, or less by it if that is negative; it stops at 0, below which
-    /// only a bug of the caller can take it.
+    /// Adds `change`, which may be negative, from `now` on. The value stops at 0; going below is a bug in the caller.
     #[inline]
     pub fn add(&mut self, now: Time, change: i64) {
         debug_assert!(self.value.checked_add_signed(change).is_some(), "{} changed by {change}", self.value);
         self.set(now, self.value.saturating_add_signed(change));
     }
 
-    /// One more.
+    /// Adds one.
     #[inline(always)]
     pub fn up(&mut self, now: Time) {
         self.offset = self.offset.wrapping_sub(u128::from(now));
@@ -62,7 +61,7 @@ impl Gauge {
         }
     }
 
-    /// One less. Below 0, where only a bug of the caller can take it, it begins again from the top, which no law will overlook.
+    /// Subtracts one. Below 0, which is a bug in the caller, it wraps around, so that a law will fail.
     #[inline(always)]
     pub fn down(&mut self, now: Time) {
         debug_assert!(self.value > 0, "one less than nothing");
@@ -70,32 +69,32 @@ impl Gauge {
         self.value = self.value.wrapping_sub(1);
     }
 
-    /// Value times nanoseconds from the last reset to `now`, which is not before the last change.
+    /// Value times nanoseconds from the last reset to `now`, which must not be before the last change.
     #[inline(always)]
     pub fn integral(&self, now: Time) -> u128 {
         self.offset.wrapping_add(area(self.value, now))
     }
 
     /// The time average over `from`..`to`; `None` for an empty interval. `from` is the instant of the last reset, or an
-    /// earlier one for a gauge that began later and counts as 0 before.
+    /// earlier one for a gauge that started later and counts as 0 before that.
     pub fn mean(&self, from: Time, to: Time) -> Option<f64> {
         (to > from).then(|| self.integral(to) as f64 / (to - from) as f64)
     }
 
-    /// Forgets what was measured before `now` (the end of the warm-up) and keeps the value.
+    /// Resets the measures at `now` (the end of the warm-up) and keeps the value.
     pub fn reset(&mut self, now: Time) {
         *self = Self::new(now, self.value);
     }
 }
 
-/// So many for so long.
+/// A value weighted by its duration.
 #[inline(always)]
 const fn area(value: u64, span: Time) -> u128 {
     value as u128 * span as u128
 }
 
 impl Default for Gauge {
-    /// A gauge that shows 0 from the start of the run.
+    /// A gauge with value 0 from the start of the run.
     fn default() -> Self {
         Self::new(0, 0)
     }

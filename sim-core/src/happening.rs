@@ -1,8 +1,8 @@
-//! What happens in a run and is worth telling: a breaker opens, a replica is replaced, a limit is reached.
+//! Notable events of a run: a breaker opens, a replica is replaced, a limit is reached.
 //!
-//! Of each kind at each place the first and the last [`KEPT`] are kept one by one, and all are counted by window. Everything
-//! lies in shared chunks that never change once they are full, so a clone – a checkpoint, a snapshot for the screen –
-//! costs one pointer, and a copy that goes on copies at most the chunks that it is filling.
+//! For each kind and place, the first and the last [`KEPT`] events are kept individually, and all are counted per
+//! window. The data lives in shared chunks that never change once they are full. A clone (a checkpoint, a snapshot for
+//! the screen) costs one pointer, and a copy that continues duplicates at most the chunks it is filling.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use crate::calls::GroupId;
 use crate::calls::NodeId;
 use crate::time::{Span, Time};
 
-/// How many of a kind are kept one by one at each place: the first so many, and the last so many.
+/// Events of one kind and place that are kept individually: this many from the start and this many from the end.
 pub const KEPT: usize = 64;
 
-/// Windows a chunk.
+/// Windows per chunk.
 const CHUNK: usize = 64;
 
-/// A kind of happening, declared as a `static` beside the code that tells it. Kinds are told apart by their names.
+/// A kind of happening, declared as a `static` beside the code that reports it. Kinds are identified by name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Happens {
-    /// Its name, as in `breaker_opened`.
+    /// Its name, such as `breaker_opened`.
     pub name: &'static str,
-    /// What it means, in a sentence.
+    /// Its meaning, in one sentence.
     pub doc: &'static str,
 }
 
-/// Whom a happening concerns beside the node that tells it: the target that was ejected, the follower that was elected.
+/// The subject of a happening besides the node that reports it: the ejected target, the elected follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
     /// A single node.
@@ -35,39 +35,39 @@ pub enum About {
     Group(GroupId),
 }
 
-/// Something that has happened.
+/// A single happening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Happening {
-    /// When.
+    /// When it occurred.
     pub at: Time,
-    /// To which node.
+    /// The node that reported it.
     pub node: NodeId,
-    /// Whom else it concerns.
+    /// The other node or group concerned.
     pub about: Option<About>,
 }
 
-/// How many happened in a window.
+/// The number of happenings in one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InWindow {
-    /// The window's number; the first of the run is 0.
+    /// The window's number; the first window of the run is 0.
     pub window: u64,
-    /// How many; never 0.
+    /// The count; never 0.
     pub count: u64,
 }
 
-/// Everything of one kind at one place.
+/// All happenings of one kind at one place.
 #[derive(Clone, Debug)]
 pub struct Told {
-    /// What it is.
+    /// The kind.
     pub what: &'static Happens,
-    /// How many there were.
+    /// How many there were in total.
     pub count: u64,
     first: Arc<Vec<Happening>>,
-    /// [`KEPT`] of those after the first, as soon as there are more than fit into `newest`.
+    /// [`KEPT`] happenings after the first ones, once there are more than fit into `newest`.
     newer: Arc<Vec<Happening>>,
-    /// Those after `newer`: at most [`KEPT`].
+    /// The happenings after `newer`: at most [`KEPT`].
     newest: Arc<Vec<Happening>>,
-    /// All but the last have [`CHUNK`] windows.
+    /// All chunks but the last have [`CHUNK`] windows.
     windows: Vec<Arc<Vec<InWindow>>>,
 }
 
@@ -104,61 +104,61 @@ impl Told {
         }
     }
 
-    /// The first of them, at most [`KEPT`], oldest first.
+    /// The first happenings, at most [`KEPT`], oldest first.
     pub fn first(&self) -> &[Happening] {
         &self.first
     }
 
-    /// The last of those that [`Told::first`] does not have, at most [`KEPT`], oldest first.
+    /// The last happenings not included in [`Told::first`], at most [`KEPT`], oldest first.
     pub fn last(&self) -> impl Iterator<Item = &Happening> {
         let older = (self.newer.len() + self.newest.len()).saturating_sub(KEPT);
         self.newer.iter().skip(older).chain(self.newest.iter())
     }
 
-    /// How many there were in each window in which there were any, in the order of time.
+    /// The count of each window that has any, in chronological order.
     pub fn windows(&self) -> impl Iterator<Item = InWindow> {
         self.windows.iter().flat_map(|chunk| chunk.iter().copied())
     }
 }
 
-/// Everything that has happened in a run, by place and kind.
+/// All happenings of a run, by place and kind.
 #[derive(Clone, Debug)]
 pub struct Happenings {
     /// Width of a window.
     window: Span,
-    /// Where the second window begins.
+    /// Start of the second window.
     second: Time,
     told: Arc<BTreeMap<(GroupId, &'static str), Told>>,
 }
 
 impl Default for Happenings {
-    /// Nothing yet; the whole run is one window.
+    /// No happenings; the whole run is one window.
     fn default() -> Happenings {
         Happenings { window: Span::MAX, second: Time::MAX, told: Arc::default() }
     }
 }
 
 impl Happenings {
-    /// From now on counts by windows of this width, the second of which begins at `second`; the first begins with the run.
+    /// Counts by windows of this width from now on. The first window starts with the run, the second at `second`.
     ///
     /// # Panics
-    /// Where a window has no width.
+    /// If `window` is 0.
     pub fn count_by(&mut self, window: Span, second: Time) {
         assert!(window > 0, "a window has a width");
         (self.window, self.second) = (window, second);
     }
 
-    /// True where nothing has happened.
+    /// Whether nothing has been reported.
     pub fn is_empty(&self) -> bool {
         self.told.is_empty()
     }
 
-    /// Everything of each kind, place by place in the order of the groups, then by name.
+    /// All happenings by kind, in group order and then by name.
     pub fn iter(&self) -> impl Iterator<Item = (GroupId, &Told)> {
         self.told.iter().map(|((place, _), told)| (*place, told))
     }
 
-    /// All of a kind at a place.
+    /// All happenings of one kind at one place.
     pub fn of(&self, place: GroupId, what: &'static Happens) -> Option<&Told> {
         self.told.get(&(place, what.name))
     }
@@ -186,11 +186,11 @@ mod tests {
     static CLOSED: Happens = Happens { name: "closed", doc: "It closed." };
     static KINDS: [&Happens; 2] = [&OPENED, &CLOSED];
 
-    /// What may be done with any of several stores that were cloned from each other.
+    /// An operation on one of several stores that were cloned from each other.
     #[derive(Clone, Debug)]
     enum Step {
         Clone(usize),
-        /// So many of a kind at a place, each so long after the one before.
+        /// Store, kind, place, count, and the time between consecutive happenings.
         Tell(usize, usize, u16, u16, u64),
         Drop(usize),
     }
@@ -204,7 +204,7 @@ mod tests {
         ]
     }
 
-    /// The twin keeps everything and is copied whole at every clone.
+    /// The twin keeps everything and is copied in full at every clone.
     #[derive(Clone, Default)]
     struct Twin {
         now: Time,
@@ -301,7 +301,7 @@ mod tests {
         assert!(store.of(GroupId(1), &CLOSED).is_none() && store.of(GroupId(2), &OPENED).is_none());
     }
 
-    /// Bytes of what several copies hold together, what they share counted once.
+    /// Bytes held by several copies together; shared memory is counted once.
     fn bytes(stores: &[Happenings]) -> usize {
         let mut seen = BTreeSet::new();
         let mut sum = 0;
@@ -337,10 +337,10 @@ mod tests {
             }
         }
         assert_eq!(checkpoints.len(), 1_000);
-        // All of it would be 3 MB a copy.
+        // A full copy would take 3 MB.
         let each = bytes(&checkpoints) / checkpoints.len();
         assert!(each < 6_000, "{each} bytes a checkpoint");
-        // Where nothing happens, nothing is copied at all.
+        // Nothing is copied while nothing is added.
         let quiet: Vec<Happenings> = (0..1_000).map(|_| store.clone()).collect();
         assert_eq!(bytes(&quiet), bytes(std::slice::from_ref(&store)));
     }

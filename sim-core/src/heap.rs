@@ -1,9 +1,9 @@
-//! A least-first heap of small keys, four children to a node.
+//! A min-heap of small keys with four children per node.
 //!
-//! Four children halve the depth, and they lie side by side in memory. The least of the four is found by a
-//! tournament of selections rather than by branches, which a processor cannot predict: a factor of two on a deep heap.
+//! Four children halve the depth, and they are adjacent in memory. The least of the four is found by a tournament of
+//! conditional selections rather than by branches, which the processor cannot predict: a factor of two on a deep heap.
 
-/// Keys of which the least can be taken. Equal keys come out in no particular order, so callers make keys unique.
+/// A priority queue of keys. Equal keys come out in no particular order, so callers make keys unique.
 #[derive(Clone, Debug)]
 pub struct Heap<K> {
     keys: Vec<K>,
@@ -27,7 +27,7 @@ impl<K: Copy + Ord> Heap<K> {
         self.keys.len()
     }
 
-    /// Whether there is no key.
+    /// Whether there are no keys.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -66,7 +66,7 @@ impl<K: Copy + Ord> Heap<K> {
         self.keys[at] = key;
     }
 
-    /// Takes the least key.
+    /// Removes and returns the least key.
     #[inline]
     pub fn pop(&mut self) -> Option<K> {
         let last = self.keys.pop()?;
@@ -104,19 +104,19 @@ impl<K: Copy + Ord> Heap<K> {
         keys[at] = key;
     }
 
-    /// Adds many keys at once; linear in the number of keys then held.
+    /// Adds many keys at once; linear in the resulting number of keys.
     pub fn extend(&mut self, keys: impl IntoIterator<Item = K>) {
         self.keys.extend(keys);
         self.order();
     }
 
-    /// Drops the keys for which `keep` is false; linear in the number of keys.
+    /// Removes the keys for which `keep` is false; linear in the number of keys.
     pub fn retain(&mut self, keep: impl FnMut(&K) -> bool) {
         self.keys.retain(keep);
         self.order();
     }
 
-    /// Drops all keys.
+    /// Removes all keys.
     pub fn clear(&mut self) {
         self.keys.clear();
     }

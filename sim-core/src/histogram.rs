@@ -1,51 +1,51 @@
-//! A log-linear histogram of whole numbers, made for latencies in nanoseconds.
+//! A log-linear histogram of integers, designed for latencies in nanoseconds.
 //!
-//! Values below 512 have a bucket each; above, every octave (from a power of two to the next) is cut into 256 equal
-//! buckets. So a bucket is at most 1/256 of its values wide, and a quantile, given as the middle of a bucket, is at most
-//! 0.2 % off. Count, sum, minimum and maximum are exact. A band of buckets of one width gets its memory when its first
-//! value comes, and recording is a few integer instructions. Histograms of the same values are equal whatever the order of recording
-//! and merging was.
+//! Values below 512 have a bucket each. Above that, every octave (from one power of two to the next) is divided into
+//! 256 equal buckets. So a bucket's width is at most 1/256 of its values, and a quantile, reported as the middle of a
+//! bucket, is off by at most 0.2 %. Count, sum, minimum and maximum are exact. A band of buckets of equal width is
+//! allocated when its first value is recorded, and recording takes a few integer instructions. Histograms of the same
+//! values are equal regardless of the order of recording and merging.
 
-/// Buckets in an octave, as a power of two.
+/// Buckets per octave, as a power of two.
 const BUCKET_BITS: u32 = 8;
-/// Buckets in an octave.
+/// Buckets per octave.
 const BUCKETS: usize = 1 << BUCKET_BITS;
-/// Bands of buckets of one width: the lowest for everything below 512, and one for each octave above. Buckets of band
-/// n are two to the power n wide.
+/// Bands of buckets of equal width: the lowest for values below 512, and one for each octave above. Buckets of band n
+/// are 2ⁿ wide.
 const BANDS: usize = (u64::BITS - BUCKET_BITS) as usize;
-/// In `starts`: this band has no memory yet. It lies beyond the last bucket that there can be, so that one comparison
-/// finds out both at recording.
+/// In `starts`: this band is not allocated. The value lies beyond the last possible bucket, so that recording checks
+/// for both with one comparison.
 const VACANT: u16 = 1 << 15;
 const _: () = assert!((BANDS + 1) * BUCKETS < VACANT as usize);
 
 /// Counts of values by size, with exact count, sum, minimum and maximum.
 #[derive(Clone)]
 pub struct Histogram {
-    /// Where in `counts` a bucket of number 0 of each band would be, modulo 2¹⁶, or `VACANT`. (All bands but the lowest
+    /// Where in `counts` bucket number 0 of each band would be, modulo 2¹⁶, or `VACANT`. (All bands but the lowest
     /// begin with number 256.)
     starts: [u16; BANDS],
-    /// The buckets of the bands that have memory, lowest band first.
+    /// The buckets of the allocated bands, lowest band first.
     counts: Vec<u64>,
     count: u64,
     sum: u128,
-    // These two begin at the neutral elements of min and max, so that recording has no branch for the first value.
+    // These two start at the neutral elements of min and max, so that recording needs no branch for the first value.
     min: u64,
     max: u64,
 }
 
-/// The values of one bucket that is not empty.
+/// A nonempty bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
-    /// The least value that falls into it.
+    /// The least value that belongs to it.
     pub low: u64,
-    /// The greatest value that falls into it.
+    /// The greatest value that belongs to it.
     pub high: u64,
-    /// How many values it holds.
+    /// The number of values in it.
     pub count: u64,
 }
 
 impl Histogram {
-    /// A histogram without values and without buckets.
+    /// An empty histogram without allocated buckets.
     pub const fn new() -> Self {
         Self { starts: [VACANT; BANDS], counts: Vec::new(), count: 0, sum: 0, min: u64::MAX, max: 0 }
     }
@@ -56,7 +56,7 @@ impl Histogram {
         self.record_many(value, 1);
     }
 
-    /// Counts each of these.
+    /// Counts each of these values.
     pub fn record_all(&mut self, values: &[u64]) {
         let (mut sum, mut min, mut max) = (self.sum, self.min, self.max);
         for &value in values {
@@ -69,7 +69,7 @@ impl Histogram {
         (self.sum, self.min, self.max) = (sum, min, max);
     }
 
-    /// Counts a value so many times.
+    /// Counts a value `times` times.
     #[inline(always)]
     pub fn record_many(&mut self, value: u64, times: u64) {
         if times == 0 {
@@ -98,7 +98,7 @@ impl Histogram {
         self.counts[usize::from(self.starts[band].wrapping_add(bucket))] += times;
     }
 
-    /// Gives a band memory if it has none, and returns where its buckets begin.
+    /// Allocates a band if necessary, and returns where its buckets begin.
     fn open(&mut self, band: usize) -> usize {
         let first = first_bucket(band);
         if self.starts[band] == VACANT {
@@ -146,9 +146,9 @@ impl Histogram {
         (self.count > 0).then_some(self.max)
     }
 
-    /// The nearest-rank quantile: the middle of the bucket that holds the value of rank ⌈`fraction` · count⌉, but not
-    /// beyond the exact minimum and maximum. `fraction` is meant in 0–1: from 1 up it is the maximum, from 0 down the
-    /// minimum; `None` without values.
+    /// The nearest-rank quantile: the middle of the bucket that holds the value of rank ⌈`fraction` · count⌉, clamped
+    /// to the exact minimum and maximum. `fraction` is usually in 0–1; from 1 up the result is the maximum, from 0 down
+    /// the minimum. `None` without values.
     pub fn quantile(&self, fraction: f64) -> Option<u64> {
         if self.count == 0 {
             return None;
@@ -162,7 +162,7 @@ impl Histogram {
         }
         let mut below = 0;
         for (band, counts) in self.occupied() {
-            // Whole bands first: adding up is quicker than looking at each.
+            // Whole bands first: summing them is faster than visiting each bucket.
             let here: u64 = counts.iter().sum();
             if below + here < rank {
                 below += here;
@@ -178,8 +178,8 @@ impl Histogram {
         Some(self.max)
     }
 
-    /// How many values are at most `value`; those in the bucket of `value` all count as equal to it, except that below
-    /// the minimum there is none and from the maximum up there are all.
+    /// The number of values that are at most `value`. All values in the bucket of `value` count as equal to it, except
+    /// that below the minimum the result is 0 and from the maximum up it is the total count.
     pub fn count_at_or_below(&self, value: u64) -> u64 {
         if self.count == 0 || value < self.min {
             return 0;
@@ -204,7 +204,7 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// The values that were added since this histogram was `earlier`; least and greatest are those of their buckets.
+    /// The values added since this histogram was `earlier`; minimum and maximum are those of their buckets.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut added = Self::new();
         let mut before = earlier.iter().peekable();
@@ -222,18 +222,18 @@ impl Histogram {
         added
     }
 
-    /// Forgets the values and keeps the memory.
+    /// Removes all values but keeps the memory.
     pub fn clear(&mut self) {
         self.counts.fill(0);
         (self.count, self.sum, self.min, self.max) = (0, 0, u64::MAX, 0);
     }
 
-    /// The buckets that are not empty, from the least values to the greatest.
+    /// The nonempty buckets, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = Bucket> + '_ {
         self.occupied().flat_map(|(band, counts)| buckets_of(band, counts))
     }
 
-    /// The bands that have memory, lowest first, with their buckets.
+    /// The allocated bands, lowest first, with their buckets.
     fn occupied(&self) -> impl Iterator<Item = (usize, &[u64])> + '_ {
         let opened = (0..BANDS).filter(|&band| self.starts[band] != VACANT);
         opened.scan(self.counts.as_slice(), |rest, band| {
@@ -249,12 +249,12 @@ fn first_bucket(band: usize) -> u16 {
     if band == 0 { 0 } else { BUCKETS as u16 }
 }
 
-/// How many buckets a band has.
+/// The number of buckets in a band.
 fn buckets_in(band: usize) -> usize {
     2 * BUCKETS - usize::from(first_bucket(band))
 }
 
-/// The buckets of a band that are not empty.
+/// The nonempty buckets of a band.
 fn buckets_of(band: usize, counts: &[u64]) -> impl Iterator<Item = Bucket> + '_ {
     let numbered = (u64::from(first_bucket(band))..).zip(counts).filter(|(_, count)| **count > 0);
     numbered.map(move |(bucket, &count)| {
@@ -270,15 +270,15 @@ fn position(value: u64) -> (usize, u16) {
     (band as usize, (value >> band) as u16)
 }
 
-/// The middle of the bucket of a value: what a quantile gives for it, but for the exact minimum and maximum.
+/// The middle of the bucket of a value: the quantile reported for it, unless it is the exact minimum or maximum.
 pub fn middle_of(value: u64) -> u64 {
     let width = 1u64 << position(value).0;
     let low = value & !(width - 1);
     low + (width - 1) / 2
 }
 
-/// The rank, from 1 to `count`, of the nearest-rank quantile: ⌈`fraction` · `count`⌉. A product that exceeds a whole
-/// number by no more than the rounding of its factors counts as that number (7 % of 100 is rank 7).
+/// The rank, from 1 to `count`, of the nearest-rank quantile: ⌈`fraction` · `count`⌉. A product that exceeds an integer
+/// only by rounding error counts as that integer (7 % of 100 is rank 7).
 pub fn nearest_rank(fraction: f64, count: u64) -> u64 {
     let product = fraction * count as f64;
     let rank = (product * (1.0 - 2.0 * f64::EPSILON)).ceil() as u64;
@@ -292,7 +292,7 @@ impl Default for Histogram {
 }
 
 impl PartialEq for Histogram {
-    /// Equal when they hold the same counts; memory kept by `clear` makes no difference.
+    /// Equal if they hold the same counts; memory kept by `clear` makes no difference.
     fn eq(&self, other: &Self) -> bool {
         let exact = |histogram: &Self| (histogram.count, histogram.sum, histogram.min, histogram.max);
         exact(self) == exact(other) && self.iter().eq(other.iter())
@@ -302,7 +302,7 @@ impl PartialEq for Histogram {
 impl Eq for Histogram {}
 
 impl std::fmt::Debug for Histogram {
-    /// The figures and the buckets that are not empty, instead of thousands of zeros.
+    /// Shows the figures and the nonempty buckets instead of thousands of zeros.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = formatter.debug_struct("Histogram");
         shown.field("count", &self.count).field("sum", &self.sum);

@@ -1,14 +1,14 @@
-//! The second calendar: the chores that nodes do by the clock beside their work.
+//! The second calendar: chores that nodes perform on a schedule besides their work.
 //!
-//! A chore is a look at the health of a target, a heartbeat, a fault that is planned: something that recurs or waits
-//! whether or not anybody calls. No run goes on for chores alone, so they stand apart from the [calendar](crate::calendar)
-//! of the work, where only the instant of the next one is entered, ahead of all that happens then. The loop from event to
-//! event is the same with chores and without.
+//! A chore is a health check of a target, a heartbeat, a planned fault: an action that recurs or waits independently of
+//! calls. Chores alone do not keep a run alive, so they are kept apart from the [calendar](crate::calendar) of the
+//! work, which holds only the instant of the next chore, ahead of all other events of that instant. The event loop is
+//! the same with and without chores.
 //!
-//! Work may still wait for a chore, as calls at a node that stands still wait for the end of its pause. So while calls are
-//! open, chores go on until they have *gone round* without bringing anything about: every chore that was pending has been
-//! done, and so has every chore that these have led to. The second half is there for chores that take turns, such as a
-//! failure and its repair.
+//! Work may still wait for a chore, for example calls at a paused node that wait for the end of the pause. So while
+//! calls are open, chores continue until they have *gone round* without effect: every chore that was pending has run,
+//! and so has every chore that those have set. The second half covers chores that alternate, such as a failure and its
+//! repair.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::order::TIME_MAX;
 use crate::time::Time;
 use crate::timer::Timer;
 
-/// The name of a chore that was set, for taking it back. It names nothing once the chore is done.
+/// The id of a chore, for cancelling it. It names nothing once the chore has run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChoreId {
     at: Time,
@@ -31,30 +31,30 @@ impl ChoreId {
     }
 }
 
-/// What a node is to do.
+/// A chore of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chore {
-    /// Who.
+    /// The node.
     pub(crate) node: NodeId,
-    /// What.
+    /// The timer passed to the node.
     pub(crate) timer: Timer,
-    /// Whether all it does is talk, by calls that the node begins by itself.
+    /// Whether the chore only communicates, through calls that the node begins by itself.
     pub(crate) talks: bool,
 }
 
-/// Chores to come, in the order of their instants, and of their setting within an instant.
+/// Pending chores, ordered by instant and then by setting.
 #[derive(Clone, Debug)]
 pub(crate) struct Housekeeping<E> {
     chores: BTreeMap<ChoreId, E>,
-    /// The number of the chore that is set next.
+    /// The number of the next chore to be set.
     next_number: u64,
     round: Round,
 }
 
-/// How far chores have gone round since they last brought something about.
+/// Progress of chores through a round since they last had an effect.
 #[derive(Clone, Copy, Debug)]
 struct Round {
-    /// What the work had come to then; `None` before it was asked for.
+    /// The work's progress counter at that time; `None` before the first query.
     progress: Option<u64>,
     /// Chores with a lower number are part of this round.
     until: u64,
@@ -62,11 +62,11 @@ struct Round {
     completed: u32,
 }
 
-/// After so many rounds that bring nothing about, no further one will.
+/// Number of rounds without effect after which no further round can have one.
 const ROUNDS: u32 = 2;
 
 impl<E: Copy> Housekeeping<E> {
-    /// Nothing to do.
+    /// Without any chores.
     pub(crate) fn new() -> Self {
         Housekeeping {
             chores: BTreeMap::new(),
@@ -75,7 +75,7 @@ impl<E: Copy> Housekeeping<E> {
         }
     }
 
-    /// Makes `chore` be done at the instant `at`.
+    /// Schedules `chore` at the instant `at`.
     pub(crate) fn set(&mut self, at: Time, chore: E) -> ChoreId {
         let id = ChoreId { at: at.min(TIME_MAX), number: self.next_number };
         self.next_number += 1;
@@ -83,12 +83,12 @@ impl<E: Copy> Housekeeping<E> {
         id
     }
 
-    /// A chore that was taken and not done is pending again, under its name and in its place: it is overdue.
+    /// Puts back a chore that was taken but not run, under its id and in its place: it is overdue.
     pub(crate) fn put_back(&mut self, id: ChoreId, chore: E) {
         self.chores.insert(id, chore);
     }
 
-    /// Takes a chore back; false if it is done or was taken back already.
+    /// Cancels a chore; false if it has run or was already cancelled.
     pub(crate) fn cancel(&mut self, id: ChoreId) -> bool {
         self.chores.remove(&id).is_some()
     }
@@ -103,13 +103,13 @@ impl<E: Copy> Housekeeping<E> {
         self.chores.pop_first()
     }
 
-    /// Drops the chores for which `is_void` is true.
+    /// Drops the chores that satisfy `is_void`.
     pub(crate) fn forget(&mut self, is_void: impl Fn(&E) -> bool) {
         self.chores.retain(|_, chore| !is_void(chore));
     }
 
-    /// Whether the chores have gone round since `progress`, a number that grows with whatever the work comes to, was last
-    /// seen to change. To be asked before each chore while there is nothing else to happen.
+    /// Whether the chores have gone round since `progress`, a counter of the work's progress, last changed. Must be
+    /// called before each chore while no other event is pending.
     pub(crate) fn has_gone_round(&mut self, progress: u64) -> bool {
         if self.round.progress != Some(progress) {
             self.round = Round { progress: Some(progress), until: self.next_number, completed: 0 };
@@ -121,7 +121,7 @@ impl<E: Copy> Housekeeping<E> {
         self.round.completed == ROUNDS
     }
 
-    /// Something was done from outside: what it has set may help, so chores go round anew.
+    /// Restarts the rounds after an action from outside, whose chores may have an effect.
     pub(crate) fn start_anew(&mut self) {
         self.round.progress = None;
     }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     proptest! {
-        /// The twin is a list in the order of setting, of which the first with the least instant is the next.
+        /// The twin is a list in the order of setting; the first entry with the least instant is next.
         #[test]
         fn chores_leave_as_from_a_list(steps in prop::collection::vec(step(), 1..80)) {
             let mut housekeeping = Housekeeping::new();

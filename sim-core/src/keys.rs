@@ -1,8 +1,8 @@
-//! Key choosers: which key (user, object, partition) a request is about.
+//! Key choosers: the key (user, object, partition) that a request is about.
 //!
-//! Keys are numbers from 0. Skew is what matters to caches, shards and coalescing, so a Zipf law and a hot set stand
-//! beside the uniform choice. Any list of weights is sampled in constant time by an alias table (Walker 1977, built as
-//! Vose 1991): one random word picks a column and tosses its coin, whatever the number of keys.
+//! Keys are numbers from 0. Caches, shards and coalescing depend on skew, so there are a Zipf law and a hot set in
+//! addition to the uniform choice. Any list of weights is sampled in constant time through an alias table (Walker 1977,
+//! built as in Vose 1991): one random word picks a column and flips its coin, whatever the number of keys.
 
 use crate::parameter::DistError;
 use crate::random::Source;
@@ -10,27 +10,27 @@ use rand::Rng;
 use rand_distr::Distribution;
 use std::sync::Arc;
 
-/// The most keys of a Zipf law: its table takes eight bytes a key (512 MiB), shared by all clones.
+/// Maximum number of keys of a Zipf law: its table takes eight bytes per key (512 MiB), shared by all clones.
 pub const ZIPF_KEYS_MAX: u64 = 1 << 26;
 
-/// Chooses among as many things as it has weights, in proportion to them, with one random word and one look-up.
+/// Chooses an index in proportion to its weight, with one random word and one look-up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AliasTable {
     columns: Arc<[Column]>,
 }
 
-/// One of n equal columns: part of it belongs to its own index, the rest to one other.
+/// One of n equal columns: part of it belongs to its own index, the rest to one other index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Column {
-    /// The share of the column that is its own, in units of 2^-32.
+    /// The column's own share, in units of 2^-32.
     own: u32,
-    /// Whose the rest is.
+    /// The index that owns the rest.
     other: u32,
 }
 
 impl AliasTable {
-    /// A table of these weights: at least one and fewer than 2^32, each finite and not negative, not all zero. An error
-    /// names the parameter `weights`.
+    /// A table of these weights: at least one and fewer than 2^32, each finite and not negative, not all zero. Errors
+    /// name the parameter `weights`.
     pub fn new(weights: &[f64]) -> Result<Self, DistError> {
         if weights.is_empty() {
             return Err(DistError::new("weights", "must not be empty"));
@@ -45,13 +45,13 @@ impl AliasTable {
         if greatest == 0.0 {
             return Err(DistError::new("weights", "must not all be 0"));
         }
-        // Divided by the greatest first, so that no sum overflows.
+        // Dividing by the greatest weight first prevents overflow of the sum.
         let total: f64 = weights.iter().map(|weight| weight / greatest).sum();
         let scale = weights.len() as f64 / total;
         Ok(Self::from_heights(weights.iter().map(|weight| weight / greatest * scale).collect()))
     }
 
-    /// `heights` have the mean 1. Columns that are too low are filled up from ones that are too high.
+    /// `heights` have the mean 1. Columns that are too low are filled up from those that are too high.
     fn from_heights(mut heights: Vec<f64>) -> Self {
         let mut columns: Vec<Column> =
             (0..heights.len() as u32).map(|index| Column { own: u32::MAX, other: index }).collect();
@@ -68,7 +68,7 @@ impl AliasTable {
                 low.push(giver);
             }
         }
-        // What is left over is full up to rounding, and its other is itself.
+        // The remaining columns are full up to rounding, and their `other` is their own index.
         Self { columns: columns.into() }
     }
 
@@ -77,15 +77,15 @@ impl AliasTable {
         self.columns.len()
     }
 
-    /// Never: a table has at least one weight.
+    /// Always false: a table has at least one weight.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// An index, drawn in proportion to the weights.
+    /// Draws an index in proportion to its weight.
     #[inline(always)]
     pub fn sample<S: Source + ?Sized>(&self, source: &mut S) -> usize {
-        // The whole part of (word / 2^64) * n is the column; what follows the point is the coin.
+        // The integer part of (word / 2^64) * n is the column; the fraction is the coin.
         let product = u128::from(source.next_u64()) * self.columns.len() as u128;
         let index = (product >> 64) as usize;
         let coin = (product as u64 >> 32) as u32;
@@ -114,7 +114,7 @@ enum Form {
     Constant { key: u64 },
 }
 
-/// The parameters of [`Keys`] as they were given.
+/// The parameters of [`Keys`] as given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum GivenKeys {
     /// All keys equally often.
@@ -122,23 +122,23 @@ pub enum GivenKeys {
         /// Number of keys, at least 1.
         keys: u64,
     },
-    /// Key `k` in proportion to (k + 1)^-s: key 0 is the hottest.
+    /// Key `k` with probability proportional to (k + 1)^-s: key 0 is the hottest.
     Zipf {
         /// Number of keys, from 1 to [`ZIPF_KEYS_MAX`].
         keys: u64,
         /// The exponent, at least 0 (uniform); 0.99 in the YCSB benchmark.
         s: f64,
     },
-    /// A share of the requests goes to a few keys, the first ones, the rest to the others; uniform within both.
+    /// A share of the requests goes to the first few keys, the rest to the others; uniform within both.
     Hot {
         /// Number of keys, at least 1.
         keys: u64,
-        /// How many of them are hot: from 1 to `keys`.
+        /// Number of hot keys: from 1 to `keys`.
         hot_keys: u64,
         /// The share of requests for hot keys, 0–1.
         hot_share: f64,
     },
-    /// 0, 1, 2, … and again from 0.
+    /// 0, 1, 2, …, then again from 0.
     Sequential {
         /// Number of keys, at least 1.
         keys: u64,
@@ -151,7 +151,7 @@ pub enum GivenKeys {
 }
 
 impl GivenKeys {
-    /// Whether there is such a law, without the table that it may need.
+    /// Checks the parameters without building the table.
     pub fn check(&self) -> Result<(), DistError> {
         match *self {
             GivenKeys::Uniform { keys } | GivenKeys::Sequential { keys } => at_least_one("keys", keys).map(|_| ()),
@@ -186,7 +186,7 @@ impl GivenKeys {
         }
     }
 
-    /// The law itself.
+    /// Builds the key chooser.
     pub fn build(&self) -> Result<Keys, DistError> {
         match *self {
             GivenKeys::Uniform { keys } => Keys::uniform(keys),
@@ -197,10 +197,21 @@ impl GivenKeys {
         }
     }
 
-    /// Peak memory of building its table, bytes; 0 for a law that there is not.
+    /// How many different keys there are: from 0 to one less, except that a constant key is any number.
+    pub fn count(&self) -> u64 {
+        match self {
+            GivenKeys::Uniform { keys }
+            | GivenKeys::Sequential { keys }
+            | GivenKeys::Zipf { keys, .. }
+            | GivenKeys::Hot { keys, .. } => *keys,
+            GivenKeys::Constant { .. } => 1,
+        }
+    }
+
+    /// Peak memory while building the table, bytes; 0 for invalid parameters.
     pub fn bytes(&self) -> u64 {
         match self {
-            // The table, the weights twice, and the columns that are too low and too high.
+            // The table, the weights twice, and the lists of low and high columns.
             GivenKeys::Zipf { keys, .. } if *keys <= ZIPF_KEYS_MAX => keys * (8 + 8 + 8 + 4 + 8),
             GivenKeys::Zipf { .. }
             | GivenKeys::Uniform { .. }
@@ -212,15 +223,15 @@ impl GivenKeys {
 }
 
 impl Keys {
-    /// Every one of `keys` keys equally often.
+    /// All of `keys` keys equally often.
     pub fn uniform(keys: u64) -> Result<Self, DistError> {
         Ok(Self(Form::Uniform { keys: at_least_one("keys", keys)? }))
     }
 
-    /// Key `k` of `keys` in proportion to (k + 1)^-`s`, for `s` ≥ 0.
+    /// Key `k` of `keys` with probability proportional to (k + 1)^-`s`, for `s` ≥ 0.
     pub fn zipf(keys: u64, s: f64) -> Result<Self, DistError> {
         GivenKeys::Zipf { keys, s }.check()?;
-        // Three times as fast as a power, and good to a few units of the fifteenth digit.
+        // Three times as fast as a power, and accurate to a few units in the fifteenth digit.
         let weights: Vec<f64> = (1..=keys).map(|rank| libm::exp(-s * libm::log(rank as f64))).collect();
         Ok(Self(Form::Zipf { exponent: s, table: AliasTable::new(&weights)? }))
     }
@@ -231,7 +242,7 @@ impl Keys {
         Ok(Self(Form::Hot { keys, hot_keys, hot_share }))
     }
 
-    /// 0, 1, 2, … `keys` − 1, and again from 0.
+    /// 0, 1, 2, … `keys` − 1, then again from 0.
     pub fn sequential(keys: u64) -> Result<Self, DistError> {
         Ok(Self(Form::Sequential { keys: at_least_one("keys", keys)? }))
     }
@@ -241,8 +252,8 @@ impl Keys {
         Self(Form::Constant { key })
     }
 
-    /// The next key. `cursor` is how many keys the caller has had from a sequential chooser, from 0; only such a chooser
-    /// reads and moves it, and only the others draw from the source.
+    /// The next key. `cursor` counts the keys drawn from a sequential chooser, from 0; only such a chooser reads and
+    /// advances it, and only the others draw from the source.
     #[inline]
     pub fn sample<S: Source + ?Sized>(&self, cursor: &mut u64, source: &mut S) -> u64 {
         match &self.0 {
@@ -264,7 +275,7 @@ impl Keys {
         }
     }
 
-    /// The parameters as they were given.
+    /// The parameters as given.
     pub fn given(&self) -> GivenKeys {
         match &self.0 {
             Form::Uniform { keys } => GivenKeys::Uniform { keys: *keys },

@@ -1,10 +1,10 @@
-//! Timers that all have the same delay, as plain first-in-first-out rings.
+//! Timers with the same constant delay, as plain first-in-first-out rings.
 //!
-//! A constant delay expires in the order in which it was set, so its timers need no sorting: each distinct
+//! Timers with a constant delay expire in the order in which they are set, so they need no sorting: each distinct
 //! (delay, class) has a lane of its own, setting is a push at the back, and only the head of each lane competes with
-//! the rest of the calendar. Cancelling is one subtraction; the entry stays until its turn comes or, in a lane of some
-//! length, until there is a dead entry for every four live ones and it is compacted. The least head is kept by a small
-//! tournament over the lanes.
+//! the rest of the calendar. Cancelling is one subtraction; the entry stays until its turn comes or, in a longer lane,
+//! until there is one dead entry for every four live ones and the lane is compacted. A small tournament over the lanes
+//! maintains the least head.
 
 use crate::order::Class;
 use crate::table::push_back;
@@ -12,18 +12,18 @@ use crate::time::{Span, Time};
 use crate::tournament::{NO_KEY, Tournament};
 use std::collections::VecDeque;
 
-/// Delays that get a lane; timers of any further one are kept by the general queue.
+/// Number of delays that get a lane; timers with further delays go to the general queue.
 pub(crate) const LANES_MAX: usize = 64;
 
-/// Slots of the directory: twice the lanes, so that probing ends soon.
+/// Slots of the directory: twice the number of lanes, so that probe sequences stay short.
 const DIRECTORY: usize = 2 * LANES_MAX;
-/// A full set of lanes looks for an empty lane to take over once in so many refusals.
+/// When all lanes are taken, an empty lane to reuse is searched for once per this many rejected delays.
 const REFUSALS_BETWEEN_SEARCHES: u32 = 1024;
-/// So many entries before it is looked at, an entry's timer is asked for from memory.
+/// How many entries ahead an entry's timer is prefetched.
 const LOOK_AHEAD: usize = 16;
-/// A compaction may leave one in so many of the dead entries, and one for so many live ones.
+/// A compaction may leave one dead entry per this many dead ones, and one per this many live ones.
 const DEAD_LEFT: usize = 4;
-/// Entries that are not worth a compaction, however many of them are dead: 4 KiB.
+/// Number of entries up to which a lane is never compacted: 4 KiB.
 const NEVER_COMPACTED: usize = 256;
 
 /// The timers of one delay and class.
@@ -33,13 +33,14 @@ pub(crate) struct Lane {
     class: Class,
     /// Entries that have been neither cancelled nor taken.
     live: usize,
-    /// The instant of the entry set last; an earlier one would break the order of the ring.
+    /// The instant of the latest entry; an earlier one would break the order of the ring.
     last: Time,
     ring: VecDeque<u128>,
 }
 
 impl Lane {
-    /// Adds a key, not less than those before it; whether it is the first, which the lanes must then be told.
+    /// Adds a key not less than the previous ones. Returns whether it is the first, in which case the caller must set
+    /// the head.
     #[inline(always)]
     pub(crate) fn push(&mut self, at: Time, key: u128) -> bool {
         let is_first = self.ring.is_empty();
@@ -50,7 +51,7 @@ impl Lane {
     }
 }
 
-/// The lanes of a calendar. Entries are the calendar's keys; which of them are dead only the calendar can tell.
+/// The lanes of a calendar. Entries are the calendar's keys; only the calendar knows which of them are dead.
 #[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     lanes: Vec<Lane>,
@@ -59,7 +60,7 @@ pub(crate) struct Lanes {
     /// By hash of (delay, class): the lane's number plus one.
     directory: [u8; DIRECTORY],
     refusals: u32,
-    /// Room for the entries that a compaction meets and keeps.
+    /// Buffer for live entries encountered during a compaction.
     spared: Vec<u128>,
 }
 
@@ -74,14 +75,14 @@ impl Lanes {
         }
     }
 
-    /// The least key of all lanes, dead or alive; more than any key if all are empty.
+    /// The least key of all lanes, dead or alive; greater than any key if all are empty.
     #[inline]
     pub(crate) fn least(&self) -> u128 {
         self.heads.least()
     }
 
-    /// The lane for timers of this delay that are set to `at`, with its number; `None` if there is no room for another lane
-    /// or the order of the lane would suffer.
+    /// The lane for timers with this delay that are set to `at`, with its number; `None` if there is no free lane or
+    /// the order of the lane would be violated.
     #[inline(always)]
     pub(crate) fn lane_for(&mut self, delay: Span, class: Class, at: Time) -> Option<(usize, &mut Lane)> {
         let mut probe = hash(delay, class);
@@ -99,13 +100,13 @@ impl Lanes {
         if lane.last <= at { Some((number, lane)) } else { None }
     }
 
-    /// The first key of a lane is another one.
+    /// Sets the first key of a lane.
     #[inline]
     pub(crate) fn set_head(&mut self, number: usize, head: u128) {
         self.heads.set(number, head);
     }
 
-    /// Drops the least key, which was alive.
+    /// Removes the least key, which was alive.
     #[inline]
     pub(crate) fn drop_least(&mut self) {
         let number = self.heads.first();
@@ -116,7 +117,7 @@ impl Lanes {
         self.set_head(number, head);
     }
 
-    /// Drops the least key and those behind it in its lane up to the first that is alive.
+    /// Removes the least key and the dead ones behind it in its lane.
     #[inline]
     pub(crate) fn drop_dead(&mut self, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let number = self.heads.first();
@@ -142,7 +143,7 @@ impl Lanes {
         self.set_head(number, head);
     }
 
-    /// Notes that one entry of a lane has died.
+    /// Records that one entry of a lane has died.
     #[inline(always)]
     pub(crate) fn cancelled(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
         let lane = &mut self.lanes[number];
@@ -156,8 +157,8 @@ impl Lanes {
     #[cold]
     #[inline(never)]
     fn compact(&mut self, number: usize, is_alive: impl Fn(u128) -> bool, prefetch: impl Fn(u128)) {
-        // The dead are mostly old, so that nearly all of them are found without a look at the young: whether an entry is alive
-        // stands far away, and is asked for in good time.
+        // Dead entries are usually old, so nearly all of them are found without visiting the recent ones. The liveness
+        // of an entry is stored elsewhere and is prefetched in time.
         let lane = &mut self.lanes[number];
         let dead = lane.ring.len() - lane.live;
         let enough = dead - dead.min(lane.live) / DEAD_LEFT;
@@ -177,7 +178,7 @@ impl Lanes {
         }
         lane.ring.drain(..seen);
         self.spared.drain(..).rev().for_each(|key| lane.ring.push_front(key));
-        // A burst must not keep its memory for ever, and a steady load must not keep asking for it.
+        // Frees memory after a burst, but keeps enough that a steady load does not reallocate.
         if lane.ring.capacity() > 1024 && lane.ring.capacity() / 8 > lane.ring.len() {
             lane.ring.shrink_to(4 * lane.ring.len());
         }
@@ -199,7 +200,7 @@ impl Lanes {
             + self.lanes.capacity() * size_of::<Lane>()
     }
 
-    /// Whether a lane has no more dead entries than it may when one has just been cancelled.
+    /// Whether the number of dead entries in a lane is within its bound, right after a cancellation.
     #[cfg(test)]
     pub(crate) fn is_compact(&self, number: usize) -> bool {
         let Lane { live, ring, .. } = &self.lanes[number];
@@ -222,8 +223,8 @@ impl Lanes {
             self.enter(self.lanes.len() - 1);
             return Some(self.lanes.len() - 1);
         }
-        // All lanes are taken. One that has run empty may belong to a setting that no longer holds; searching for it
-        // at every refusal would make delays that are all different expensive.
+        // All lanes are taken. An empty one may belong to a setting that is no longer in force; searching for it at
+        // every rejection would make random delays expensive.
         self.refusals = (self.refusals + 1) % REFUSALS_BETWEEN_SEARCHES;
         if self.refusals != 1 {
             return None;
@@ -246,7 +247,7 @@ impl Lanes {
     }
 }
 
-/// Multiplicative hashing: the highest bits of a product with 2⁶⁴ divided by the golden ratio.
+/// Multiplicative hashing: the high bits of the product with 2⁶⁴ divided by the golden ratio.
 #[inline]
 fn hash(delay: Span, class: Class) -> usize {
     let mixed = (delay ^ ((class as u64) << 63)).wrapping_mul(0x9E37_79B9_7F4A_7C15);

@@ -1,14 +1,14 @@
 //! A deterministic discrete-event engine for systems in which components call each other.
 //!
-//! The engine knows no component: a model brings its own type that implements [`Component`] and wires nodes of it into
-//! a network. A request is a tree of calls; an entry of a component returns what happens next, so that calls run inline
-//! until something must wait. Time is integer nanoseconds, the order of events is total, every random draw about a
-//! request is keyed by that request, and the whole world is plain data: a clone is a checkpoint.
+//! The engine contains no components: a model supplies its own type that implements [`Component`] and connects nodes of
+//! it into a network. A request is a tree of calls; an entry of a component returns what happens next, so that calls
+//! run inline until something must wait. Time is integer nanoseconds, the order of events is total, every random draw
+//! about a request is keyed by that request, and the whole world is plain data: a clone is a checkpoint.
 //!
 //! # A bank with three clerks
 //!
-//! Four customers come a minute apart and each needs a clerk for five minutes, so the fourth waits for two.
-//! (`examples/bank.rs` is the same bank with customers who come at random, against Erlang's formula.)
+//! Four customers arrive a minute apart and each needs a clerk for five minutes, so the fourth waits two minutes.
+//! (`examples/bank.rs` models the same bank with random arrivals and checks it against Erlang's formula.)
 //!
 //! ```
 //! use sim_core::line::{Discipline, Line};
@@ -32,7 +32,7 @@
 //!         Next::WAIT
 //!     }
 //!
-//!     // A customer enters the bank: a free clerk begins, otherwise the customer stands in line.
+//!     // A customer enters the bank: a free clerk starts serving, otherwise the customer waits.
 //!     fn on_call(&mut self, cx: &mut Cx<'_>, customer: CallId) -> Next {
 //!         let Node::Bank { clerks } = self else { unreachable!("nobody calls the street") };
 //!         if clerks.ask(cx.now(), customer.index(), 0) == Admission::Granted {
@@ -44,9 +44,9 @@
 //!     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
 //!         let now = cx.now();
 //!         match self {
-//!             // A request: whom it is to, its key, when it should have been sent, what it is about, how important.
+//!             // A request: target, key, intended send time, operation, priority.
 //!             Node::Street { bank } => Next::call(cx.request(*bank, timer.data, now, 0, 0, Baggage::EMPTY)),
-//!             // A clerk is done: the next in line steps up, and the customer leaves.
+//!             // A clerk is done: the customer leaves and the clerk serves the next one.
 //!             Node::Bank { clerks } => {
 //!                 let customer = timer.call();
 //!                 clerks.give_back(now, cx.since(customer), None);
@@ -105,6 +105,7 @@ pub mod keys;
 mod lanes;
 pub mod line;
 pub mod measure;
+pub mod memory;
 mod near;
 pub mod news;
 pub mod normal;
@@ -120,7 +121,9 @@ pub mod records;
 pub mod sharing;
 pub mod slab;
 pub mod slots;
+pub mod sockets;
 pub mod table;
+mod ties;
 pub mod time;
 pub mod timer;
 mod tournament;
@@ -131,7 +134,7 @@ mod wheel;
 pub mod ziggurat;
 
 pub use attempts::{AttemptCounts, Attempts};
-pub use baggage::{Baggage, Carried, NO_CONNECTION, NO_UNDERTAKING};
+pub use baggage::{Baggage, Carried, NO_CONNECTION, NO_TIE, NO_UNDERTAKING};
 pub use breakdown::Spent;
 pub use calendar::{Class, TimerId};
 pub use calls::{CallId, GroupId, NodeId};
@@ -145,10 +148,12 @@ pub use figures::{Figure, Figures};
 pub use happening::{About, Happens};
 pub use housekeeping::ChoreId;
 pub use measure::{Counts, Measure, OfOp};
+pub use memory::{Commit, Memories, MemoryId, MemoryNow, MemoryUse};
 pub use news::{Hearing, News};
 pub use order::TIME_MAX;
 pub use outcome::{Answer, Outcome};
 pub use records::{Done, Ended, Record, RecordId};
+pub use sockets::Sockets;
 pub use time::{Span, Time};
 pub use timer::Timer;
 pub use undertakings::{Settled, UnderWay};

@@ -1,49 +1,50 @@
-//! The line of those who wait for a place: who is next, who is turned away, who leaves.
+//! The waiting line for a place: the order of service, rejection and leaving.
 //!
-//! A pure structure over the numbers of calls: the caller says what time it is and does what follows. Calls stand in
-//! a ring of 16 bytes each, so that first come, first served costs a push and a pop. One who leaves is looked for at
-//! the head, where the oldest and therefore the first to give up stand, and behind that by an index, which is made
-//! when it is first needed; one who leaves from deep inside is marked and skipped later.
+//! A pure data structure over call numbers: the caller supplies the time and acts on the results. Calls are stored in a
+//! ring of 16 bytes each, so that first come, first served costs a push and a pop. A leaving call is first searched
+//! near the head, where the oldest calls are and therefore the first to give up, and then through an index, which is
+//! built on first use. A call that leaves from deep inside is marked and skipped later.
 //!
-//! | discipline | who is next |
+//! | discipline | next call |
 //! | --- | --- |
-//! | first in, first out | who has waited longest |
-//! | last in, first out | who came last |
-//! | adaptive LIFO | who came last while a queue persists, else who has waited longest |
-//! | priority | the lowest number; among equals who has waited longest |
-//! | CoDel | who has waited longest, except those it turns away while the wait stays above its target |
+//! | first in, first out | longest wait |
+//! | last in, first out | latest arrival |
+//! | adaptive LIFO | latest arrival while a queue persists, otherwise longest wait |
+//! | priority | lowest number; among equals, longest wait |
+//! | CoDel | longest wait, except calls rejected while the wait stays above the target |
 
 use crate::prefetch::prefetch_one;
 use crate::time::{MILLISECOND, Span, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-/// How far a leaving call is looked for before an index is made.
+/// How far from the head a leaving call is searched before an index is built.
 const SEARCHED: usize = 64;
-/// Marked places that are not worth a compaction.
+/// Number of marked places below which compaction is not worthwhile.
 const DEAD_TOLERATED: usize = 32;
 
-/// Who of those who wait is next.
+/// The order in which waiting calls are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Discipline {
-    /// Who has waited longest.
+    /// The longest wait first.
     #[default]
     Fifo,
-    /// Who came last.
+    /// The latest arrival first.
     Lifo,
-    /// Who came last if the line has not been empty for longer than `persists`, else who has waited longest: when not
-    /// all can be served in time, those who can still be are. Fail at Scale (ACM Queue, 2015) uses 100 ms.
+    /// The latest arrival first if the line has not been empty for longer than `persists`, otherwise the longest wait
+    /// first: when not all calls can be served in time, those that still can be are. Fail at Scale (ACM Queue, 2015)
+    /// uses 100 ms.
     AdaptiveLifo {
-        /// For how long there must have been a queue, in nanoseconds.
+        /// How long the queue must have existed, in nanoseconds.
         persists: Span,
     },
-    /// The lowest priority number; among equals who has waited longest.
+    /// The lowest priority number first; among equals the longest wait.
     Priority,
-    /// Who has waited longest, under controlled delay.
+    /// The longest wait first, under controlled delay.
     Codel {
-        /// The wait that is acceptable, in nanoseconds; folly takes 5 ms.
+        /// The acceptable wait, in nanoseconds; folly uses 5 ms.
         target: Span,
-        /// For how long the wait must stay above it, in nanoseconds; folly takes 100 ms.
+        /// How long the wait must stay above the target, in nanoseconds; folly uses 100 ms.
         interval: Span,
     },
 }
@@ -55,17 +56,18 @@ impl Discipline {
     pub const CODEL: Discipline = Discipline::Codel { target: 5 * MILLISECOND, interval: 100 * MILLISECOND };
 }
 
-/// Controlled delay for requests, in the form of folly's `Codel`.
+/// Controlled delay for requests, in the variant of folly's `Codel`.
 ///
-/// It watches the least wait of each interval, of all requests, those served at once included. If even that was above the target, the queue is a standing one and not
-/// a burst, and through the next interval those who waited more than twice the target are turned away. The first
-/// request after the end of an interval closes it, opens the next, and is never turned away.
+/// Tracks the minimum wait of each interval, over all requests, including those served immediately. If even the minimum
+/// was above the target, the queue is a standing one and not a burst, and during the next interval requests that waited
+/// more than twice the target are rejected. The first request after the end of an interval closes it, opens the next
+/// one, and is never rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Codel {
     target: Span,
     interval: Span,
     interval_end: Time,
-    /// The least wait of this interval; nothing before the first request.
+    /// The minimum wait of this interval; `None` before the first request.
     wait_min: Option<Span>,
     overloaded: bool,
 }
@@ -76,7 +78,7 @@ impl Codel {
         Codel { target, interval, interval_end: 0, wait_min: None, overloaded: false }
     }
 
-    /// Whether a request that is taken from the queue at `now`, after a wait of `waited`, is to be turned away.
+    /// Whether to reject a request that is taken from the queue at `now`, after a wait of `waited`.
     #[inline]
     pub fn turns_away(&mut self, now: Time, waited: Span) -> bool {
         let Some(wait_min) = self.wait_min else {
@@ -93,13 +95,13 @@ impl Codel {
         self.overloaded && waited > self.target.saturating_mul(2)
     }
 
-    /// Whether the interval before this one was overloaded.
+    /// Whether the previous interval was overloaded.
     pub fn is_overloaded(&self) -> bool {
         self.overloaded
     }
 }
 
-/// The line has as many waiting as it may.
+/// The error for a line that has reached its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -111,12 +113,12 @@ impl fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// Who is next, and how long it has waited.
+/// The next call and its wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Popped {
     /// The call.
     pub call: u32,
-    /// Nanoseconds from joining the line until now.
+    /// Nanoseconds since it joined the line.
     pub waited: Span,
 }
 
@@ -125,31 +127,31 @@ struct Place {
     since: Time,
     call: u32,
     priority: u8,
-    /// False once the call has left from the middle.
+    /// False once the call has left from the middle of the line.
     waits: bool,
 }
 
-/// Places in the order of joining. The first and the last are always of calls that wait.
+/// Places in the order of joining. The first and the last always belong to waiting calls.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 struct Ring {
     places: VecDeque<Place>,
-    /// There only where the places alone do not say everything, which is seldom.
+    /// Present only when the places alone are not sufficient, which is rare.
     more: Option<Box<More>>,
-    /// The last one of those, to be used again.
+    /// The previous `more`, kept for reuse.
     spare: Option<Box<More>>,
 }
 
-/// What there is to know about a ring beyond its places.
+/// State of a ring beyond its places.
 #[derive(Clone, Debug, Default)]
 struct More {
-    /// Places whose call has left.
+    /// Number of places whose call has left.
     dead: usize,
-    /// Until when each place may be waited in; there only if a call that may not wait for ever has joined.
+    /// The instant until which each call may wait; present only if a call with a bounded wait has joined.
     until: Option<VecDeque<Option<Time>>>,
-    /// The number of the first place; those behind it count on.
+    /// The number of the first place; the others follow consecutively.
     first: u64,
-    /// From a call to the number of its place; there only while calls leave from deep in a long line.
+    /// Place numbers by call; present only while calls leave from deep in a long line.
     index: Option<BTreeMap<u32, u64>>,
 }
 
@@ -162,7 +164,7 @@ impl Ring {
         self.places.push_back(place);
     }
 
-    /// What there is to know beyond the places from now on.
+    /// Returns the extra state, creating it if necessary.
     fn more(&mut self) -> &mut More {
         let len = self.places.len();
         let spare = &mut self.spare;
@@ -205,7 +207,7 @@ impl Ring {
         self.places.push_front(place);
     }
 
-    /// The first place; whether its time is over at `now`.
+    /// Takes the first place, with whether its time was over before `now`.
     #[inline]
     fn pop_front(&mut self, now: Time) -> Option<(Place, bool)> {
         let place = self.places.pop_front()?;
@@ -213,7 +215,7 @@ impl Ring {
         Some((place, late))
     }
 
-    /// The last place; whether its time is over at `now`.
+    /// Takes the last place, with whether its time was over before `now`.
     #[inline]
     fn pop_back(&mut self, now: Time) -> Option<(Place, bool)> {
         let place = self.places.pop_back()?;
@@ -235,14 +237,14 @@ impl Ring {
         until.flatten().is_some_and(|until| until < now)
     }
 
-    /// Whether the first may no longer wait.
+    /// Whether the first call's time is over.
     #[inline]
     fn first_is_late(&self, now: Time) -> bool {
         let until = self.more.as_ref().and_then(|more| more.until.as_ref()?.front().copied().flatten());
         until.is_some_and(|until| until < now)
     }
 
-    /// Restores what holds of the ends and of the index after `call` has left.
+    /// Restores the invariants of the ends and of the index after `call` has left.
     fn tidy(&mut self, call: u32) {
         let Some(more) = &mut self.more else { return };
         if let Some(index) = &mut more.index {
@@ -265,7 +267,7 @@ impl Ring {
         }
     }
 
-    /// Drops the places whose call has left, and all that is then known from the places alone.
+    /// Removes the places whose call has left, and extra state that is no longer needed.
     fn compact(&mut self) {
         let Some(more) = &mut self.more else { return };
         if more.dead > 0 {
@@ -296,7 +298,7 @@ impl Ring {
     fn remove(&mut self, call: u32) -> bool {
         let Some(at) = self.find(call) else { return false };
         match &mut self.more {
-            // Near the head, closing up is cheaper than remembering a gap.
+            // Near the head, closing the gap is cheaper than marking it.
             None => drop(self.places.remove(at)),
             Some(more) => {
                 self.places[at].waits = false;
@@ -307,7 +309,7 @@ impl Ring {
         true
     }
 
-    /// Where a call stands. An index is there afterwards if that is not near the head.
+    /// The position of a call. Builds the index if the call is not near the head.
     fn find(&mut self, call: u32) -> Option<usize> {
         let near = self.places.iter().take(SEARCHED).position(|place| place.call == call && place.waits);
         if near.is_some() || self.places.len() <= SEARCHED {
@@ -321,8 +323,8 @@ impl Ring {
         Some(number.wrapping_sub(more.first) as usize)
     }
 
-    /// Since when the one who has waited longest waits. Those put back stand in front, the latest first, so the
-    /// instants fall and then rise.
+    /// Since when the longest-waiting call has waited. Calls put back are in front, the latest first, so the instants
+    /// first fall and then rise.
     fn oldest_since(&self) -> Option<Time> {
         let mut instants = self.places.iter().filter(|place| place.waits).map(|place| place.since);
         let mut oldest = instants.next()?;
@@ -339,7 +341,7 @@ impl Ring {
         self.places.iter().filter(|place| place.waits).map(|place| place.call)
     }
 
-    /// Takes all who wait, each with the instant until which it may.
+    /// Takes all waiting calls, each with the instant until which it may wait.
     fn take_all(&mut self) -> Vec<(Place, Option<Time>)> {
         let Ring { places, more, .. } = std::mem::take(self);
         let until = more.and_then(|more| more.until).unwrap_or_else(|| vec![None; places.len()].into());
@@ -353,23 +355,23 @@ struct Level {
     ring: Ring,
 }
 
-/// Those who wait, under one discipline and at most so many.
+/// The waiting calls, under one discipline and an optional bound.
 ///
 /// A call is in a line at most once.
 #[derive(Clone, Debug)]
-#[repr(C)] // What each call needs lies together, at the beginning: there are thousands of lines in a large system.
+#[repr(C)] // Fields that every call needs come first and share a cache line: a large system has thousands of lines.
 pub struct Line {
     len: usize,
     max: Option<u32>,
     discipline: Discipline,
-    /// All who wait, except under priorities.
+    /// All waiting calls, except under the priority discipline.
     ring: Ring,
-    /// When the line was last found empty by one who joined.
+    /// When a call last joined the line while it was empty.
     occupied_since: Time,
     codel: Codel,
-    /// The longest that anybody has waited who has left, since [`Line::forget_ages`].
+    /// The longest wait of any call that has left, since [`Line::forget_ages`].
     longest: Span,
-    /// Under priorities: a ring for each that has been seen, lowest number first.
+    /// Under the priority discipline: a ring for each priority seen, lowest number first.
     levels: Vec<Level>,
 }
 
@@ -380,7 +382,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// An empty line of that discipline for at most `max` calls (`None`: no bound; 0: nobody may wait).
+    /// An empty line with this discipline for at most `max` calls (`None`: no bound; 0: no waiting).
     pub fn new(discipline: Discipline, max: Option<u32>) -> Self {
         Line {
             discipline,
@@ -394,25 +396,25 @@ impl Line {
         }
     }
 
-    /// How many wait.
+    /// The number of waiting calls.
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nobody waits.
+    /// Whether no call is waiting.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Whether some who wait may be turned away when their turn comes.
+    /// Whether waiting calls may be rejected when their turn comes.
     #[inline]
     pub fn may_turn_away(&self) -> bool {
         self.discipline != Discipline::Fifo || self.ring.more.is_some()
     }
 
-    /// Asks for the place of who has waited longest before it is needed ([`crate::prefetch`]).
+    /// Prefetches the place of the longest-waiting call ([`crate::prefetch`]).
     #[inline]
     pub fn prefetch_first(&self) {
         if let Some(place) = self.ring.places.front() {
@@ -420,28 +422,28 @@ impl Line {
         }
     }
 
-    /// The call that has waited longest, where that is known without a search.
+    /// The longest-waiting call, if it is known without a search.
     #[inline]
     pub fn first(&self) -> Option<u32> {
         self.ring.places.front().map(|place| place.call)
     }
 
-    /// How many may wait; `None` where there is no bound.
+    /// Maximum number of waiting calls; `None` if unbounded.
     pub fn max(&self) -> Option<u32> {
         self.max
     }
 
-    /// Changes how many may wait. Those beyond it stay.
+    /// Changes the maximum number of waiting calls. Calls beyond it stay.
     pub fn set_max(&mut self, max: Option<u32>) {
         self.max = max;
     }
 
-    /// Who is next.
+    /// The discipline.
     pub fn discipline(&self) -> Discipline {
         self.discipline
     }
 
-    /// Changes who is next; all who wait stay, with the time they have waited. A controlled delay starts afresh.
+    /// Changes the discipline; all waiting calls stay and keep their waiting time. A controlled delay starts afresh.
     pub fn set_discipline(&mut self, discipline: Discipline) {
         if discipline == self.discipline {
             return;
@@ -457,13 +459,13 @@ impl Line {
         }
     }
 
-    /// `call` joins the line.
+    /// Adds `call` to the line.
     #[inline]
     pub fn push(&mut self, now: Time, call: u32, priority: u8) -> Result<(), Full> {
         self.push_until(now, call, priority, None)
     }
 
-    /// `call` joins the line and will be turned away instead of served if that is after `until`.
+    /// Adds `call` to the line, to be rejected instead of served if its turn comes after `until`.
     #[inline(always)]
     pub fn push_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Result<(), Full> {
         if self.max.is_some_and(|max| self.len >= max as usize) {
@@ -477,7 +479,8 @@ impl Line {
         Ok(())
     }
 
-    /// Somebody is served at once, without joining the line. A controlled delay takes note: it goes by the least wait of all.
+    /// Records a call that is served immediately without joining the line, because a controlled delay uses the minimum
+    /// wait of all calls.
     #[inline]
     pub fn pass_by(&mut self, now: Time) {
         if let Discipline::Codel { .. } = self.discipline {
@@ -485,8 +488,8 @@ impl Line {
         }
     }
 
-    /// `call`, which had begun and was preempted, stands in front of its equals. Needs no room: it is a matter of
-    /// order only, and so means something under [`Discipline::Priority`] alone.
+    /// Puts `call`, which had begun and was preempted, in front of its equals. Ignores the bound; it only affects the
+    /// order, and so is meaningful only under [`Discipline::Priority`].
     pub fn put_back(&mut self, now: Time, call: u32, priority: u8) {
         if self.len == 0 {
             self.occupied_since = now;
@@ -495,12 +498,12 @@ impl Line {
         self.ring_for(priority).push_front(Place { since: now, call, priority, waits: true });
     }
 
-    /// The next one leaves the line to be served. Calls that are turned away on the way go to `dropped`, in the order
-    /// in which they are met: those whose time is over, and those that a controlled delay sheds.
+    /// Takes the next call to be served. Calls rejected on the way go to `dropped`, in the order in which they are
+    /// encountered: those whose time is over, and those shed by a controlled delay.
     #[inline(always)]
     pub fn pop(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         if self.discipline == Discipline::Fifo && self.ring.more.is_none() {
-            // First come, first served, and nothing else: the common case.
+            // First come, first served, without extra state: the common case.
             let place = self.ring.places.pop_front()?;
             self.len -= 1;
             let waited = now.saturating_sub(place.since);
@@ -537,7 +540,7 @@ impl Line {
         }
     }
 
-    /// `call` leaves without being served; false if it was not in the line.
+    /// Removes `call` without serving it; false if it was not in the line.
     pub fn remove(&mut self, call: u32) -> bool {
         let mut levels = self.levels.iter_mut();
         let found = self.ring.remove(call) || levels.any(|level| level.ring.remove(call));
@@ -545,7 +548,7 @@ impl Line {
         found
     }
 
-    /// All leave; they are returned, by priority where that counts, and in the order of joining.
+    /// Removes all calls and returns them, by priority if applicable, then in the order of joining.
     pub fn clear(&mut self) -> Vec<u32> {
         let all = self.calls().collect();
         self.len = 0;
@@ -554,35 +557,35 @@ impl Line {
         all
     }
 
-    /// Those who wait, by priority where that counts, and in the order of joining.
+    /// The waiting calls, by priority if applicable, then in the order of joining.
     pub fn calls(&self) -> impl Iterator<Item = u32> {
         self.ring.calls().chain(self.levels.iter().flat_map(|level| level.ring.calls()))
     }
 
-    /// Since when the one who has waited longest waits.
+    /// Since when the longest-waiting call has waited.
     pub fn oldest_since(&self) -> Option<Time> {
         let levels = self.levels.iter().map(|level| &level.ring);
         std::iter::once(&self.ring).chain(levels).filter_map(Ring::oldest_since).min()
     }
 
-    /// The greatest age that the oldest of those who wait has had since [`Line::forget_ages`], ages now included: the longest
-    /// that anybody has waited, served or not.
+    /// The maximum age of the oldest waiting call since [`Line::forget_ages`], including current ages: the longest wait
+    /// of any call, served or not.
     pub fn oldest_age_ever(&self, now: Time) -> Span {
         self.longest.max(self.oldest_since().map_or(0, |since| now.saturating_sub(since)))
     }
 
-    /// Somebody is about to leave who may be the oldest: what age that was is not forgotten.
+    /// Records the current maximum age before a call leaves that may be the oldest.
     pub fn note_age(&mut self, now: Time) {
         self.longest = self.oldest_age_ever(now);
     }
 
-    /// The greatest age counts from now on.
+    /// Resets the maximum age.
     pub fn forget_ages(&mut self) {
         self.longest = 0;
     }
 
-    /// The lowest priority number of those who wait, under [`Discipline::Priority`]: whoever is served with a higher
-    /// number may be preempted.
+    /// The lowest priority number among the waiting calls, under [`Discipline::Priority`]: a call in service with a
+    /// higher number may be preempted.
     pub fn first_priority(&self) -> Option<u8> {
         self.levels.iter().find(|level| !level.ring.places.is_empty()).map(|level| level.priority)
     }
@@ -593,7 +596,8 @@ impl Line {
         rings.map(|ring| ring.places.capacity() * size_of::<Place>()).sum()
     }
 
-    /// The one who came last. Those at the head whose time is over are dropped with it, since they may never be last.
+    /// Takes the latest arrival. Calls at the head whose time is over are dropped first, because they might never be
+    /// last.
     fn pop_last(&mut self, now: Time) -> Option<(Place, bool)> {
         if self.ring.first_is_late(now) { self.ring.pop_front(now) } else { self.ring.pop_back(now) }
     }

@@ -1,9 +1,10 @@
-//! What is measured of a group of nodes (the replicas of one component, or one link) without its help.
+//! Measures of a group of nodes (the replicas of one component, or one link), taken without its help.
 //!
-//! `all` counts every event at its own instant and feeds the time series. The totals, [`Measure::measured`], are of the
-//! calls that arrived at or after the end of the warm-up, and only of those, wherever they end: what is not theirs is
-//! counted apart, which is seldom needed, so that an event is one count. The number in flight is integrated on change,
-//! and the residences of the calls are summed, so that Little's law can be checked in exact integers at the end.
+//! `all` counts every event at its own instant and feeds the time series. The totals, [`Measure::measured`], cover
+//! exactly the calls that arrived at or after the end of the warm-up, whenever they end. Other calls are counted
+//! separately, which is rarely necessary, so that an event is usually one count. The number in flight is integrated on
+//! change, and the residence times of calls are summed, so that Little's law can be checked in exact integers at the
+//! end.
 
 use std::collections::BTreeMap;
 
@@ -19,13 +20,14 @@ use crate::time::{Span, Time};
 pub struct Counts {
     /// Calls that arrived.
     pub arrivals: u64,
-    /// Those of them that a retry or hedge, at any layer above, brought about.
+    /// Arrivals caused by a retry or hedge, at any layer above.
     pub arrivals_by_retry: u64,
     /// Calls by outcome.
     pub outcomes: [u64; Outcome::COUNT],
-    /// Those answered ok or accepted, but later than the group's deadline.
+    /// Calls answered ok or accepted, but after the group's deadline.
     pub late: u64,
-    /// Those answered ok or accepted in time that do not count as good: they were only sent to ask for a result.
+    /// Calls answered ok or accepted in time that do not count as good, because they were only sent to poll for a
+    /// result.
     pub aside: u64,
 }
 
@@ -40,7 +42,7 @@ impl Counts {
         self.outcomes[..=Outcome::Degraded as usize].iter().sum()
     }
 
-    /// Calls that a fallback answered.
+    /// Calls answered by a fallback.
     pub fn degraded(&self) -> u64 {
         self.outcomes[Outcome::Degraded as usize]
     }
@@ -50,7 +52,7 @@ impl Counts {
         self.outcomes[Outcome::Ok as usize] + self.outcomes[Outcome::Accepted as usize] - self.late - self.aside
     }
 
-    /// What has been added since `earlier`.
+    /// The counts added since `earlier`.
     pub fn since(&self, earlier: &Counts) -> Counts {
         let mut outcomes = self.outcomes;
         for (now, then) in outcomes.iter_mut().zip(earlier.outcomes) {
@@ -66,42 +68,42 @@ impl Counts {
     }
 }
 
-/// Everything measured of one group.
+/// All measures of one group.
 #[derive(Clone, Debug)]
 pub struct Measure {
-    /// Every event at its own instant.
+    /// All events, each at its own instant.
     pub all: Counts,
-    /// The part of `all` that does not count for the totals: arrivals before the end of the warm-up, and how they ended.
+    /// The part of `all` that is excluded from the totals: arrivals before the end of the warm-up, and their outcomes.
     early: Counts,
-    /// What `all` was at the end of the warm-up.
+    /// The value of `all` at the end of the warm-up.
     before: Counts,
     /// Calls in flight.
     pub in_flight: Gauge,
-    /// Residences of ended calls, clipped to the time after the warm-up.
+    /// Residence times of ended calls, clipped to the time after the warm-up.
     pub residence: u128,
-    /// Arrival to answer of calls answered well, from the end of the warm-up on.
+    /// Time from arrival to answer of successful calls, from the end of the warm-up on.
     pub latency: Recorder,
-    /// The same of all others.
+    /// The same for all other calls.
     pub latency_failed: Histogram,
-    /// The same of those among them that were answered with `client_error`.
+    /// The same for calls answered with `client_error`.
     pub latency_refused: Histogram,
-    /// The same by operation, where it is kept: [`Measure::keep_ops`].
+    /// The same by operation, if recorded: [`Measure::keep_ops`].
     by_op: Option<Box<[OfOp]>>,
-    /// How long those waited who got a worker (arrived after the warm-up).
+    /// Waiting times of calls that got a worker (arrived after the warm-up).
     pub wait: Recorder,
-    /// Failed calls by place and kind of their first cause, where it is kept.
+    /// Failed calls by place and kind of their first cause, if recorded.
     pub causes: Option<BTreeMap<(u16, Outcome), u64>>,
-    /// Where a sample of the requests to this group spent their time, where it is kept: [`Measure::keep_breakdown`].
+    /// Time breakdown of a sample of the requests to this group, if recorded: [`Measure::keep_breakdown`].
     pub breakdown: Option<Box<Breakdown>>,
-    /// The bits of a request's key that are zero where it takes part in that.
+    /// Mask of the bits that are zero in the keys of sampled requests.
     pub(crate) sample_mask: u64,
-    /// How many requests are expected to be measured.
+    /// Expected number of measured requests.
     expected: f64,
-    /// What still counts as good, in nanoseconds of latency.
+    /// Maximum latency that counts as good, in nanoseconds.
     pub deadline: Span,
-    /// Whether latencies and causes are recorded, or only counts (as of links, whose latencies nobody asks for).
+    /// Whether latencies and causes are recorded, or only counts (as for links, whose latencies are not reported).
     pub keeps_latency: bool,
-    /// For how long the call that is just being taken up has waited for a node that stood still; 0 for nearly all.
+    /// How long the call being taken up waited for a paused node; usually 0.
     pub(crate) stood: Span,
     measured_from: Time,
 }
@@ -130,7 +132,7 @@ impl Measure {
         }
     }
 
-    /// From now on counts for the totals.
+    /// Starts the totals.
     pub(crate) fn begin_measuring(&mut self, now: Time) {
         self.in_flight.reset(now);
         self.residence = 0;
@@ -151,30 +153,30 @@ impl Measure {
         }
     }
 
-    /// From the end of the warm-up on, keeps where a sample of the requests to this group spent their time. There will be about
-    /// so many requests; 0 where nobody knows.
+    /// Records a time breakdown of a sample of the requests to this group, from the end of the warm-up on. `expected`
+    /// is the approximate number of requests; 0 if unknown.
     pub fn keep_breakdown(&mut self, expected: f64) {
         self.breakdown = Some(Box::default());
         self.expected = expected;
     }
 
-    /// From now on measures so many operations one by one, too.
+    /// Also measures this many operations individually from now on.
     pub(crate) fn keep_ops(&mut self, ops: usize) {
         self.by_op = Some((0..ops).map(|_| OfOp::default()).collect());
     }
 
-    /// Whether operations are measured one by one.
+    /// Whether operations are measured individually.
     #[inline(always)]
     pub(crate) fn keeps_ops(&self) -> bool {
         self.by_op.is_some()
     }
 
-    /// What is measured of each operation, by number, where that is kept.
+    /// The measures of each operation, by number, if recorded.
     pub fn by_op(&self) -> Option<&[OfOp]> {
         self.by_op.as_deref()
     }
 
-    /// A call for an operation has ended, which [`Measure::end`] has been told.
+    /// Counts the end of a call for an operation; [`Measure::end`] must have been called for it.
     #[inline(never)]
     pub(crate) fn end_of_op(&mut self, op: u16, now: Time, since: Time, outcome: Outcome) {
         let (is_late, is_early) = (now - since > self.deadline, since < self.measured_from);
@@ -183,17 +185,17 @@ impl Measure {
         }
     }
 
-    /// What has ended since the end of the warm-up, whenever it arrived, and what has arrived since then.
+    /// Events since the end of the warm-up: ends of calls, whenever they arrived, and arrivals.
     pub fn since_warmup(&self) -> Counts {
         self.all.since(&self.before)
     }
 
-    /// When the totals begin.
+    /// Start of the totals.
     pub fn measured_from(&self) -> Time {
         self.measured_from
     }
 
-    /// Calls that arrived at or after the end of the warm-up.
+    /// Counts of calls that arrived at or after the end of the warm-up.
     pub fn measured(&self) -> Counts {
         self.all.since(&self.early)
     }
@@ -229,7 +231,8 @@ impl Measure {
         }
     }
 
-    /// Of a call that arrived before the end of the warm-up only what is left of its residence counts for the totals.
+    /// For a call that arrived before the end of the warm-up, only the rest of its residence time counts for the
+    /// totals.
     #[cold]
     #[inline(never)]
     fn end_early(&mut self, now: Time, latency: Span, outcome: Outcome) {
@@ -255,7 +258,7 @@ impl Measure {
         }
     }
 
-    /// A call that has ended now does not count as good.
+    /// Excludes a call that has just ended from the good calls.
     pub(crate) fn set_aside(&mut self, now: Time, since: Time, op: u16, outcome: Outcome) {
         if outcome > Outcome::Accepted || now - since > self.deadline {
             return;
@@ -271,13 +274,13 @@ impl Measure {
         }
     }
 
-    /// A call gets a worker as soon as it is seen.
+    /// Records that a call gets a worker immediately on delivery.
     #[inline(always)]
     pub fn waited_for_nobody(&mut self, now: Time) {
         self.waited(now - self.stood, self.stood);
     }
 
-    /// A call that arrived at `since` has waited so long for a worker.
+    /// Records how long a call that arrived at `arrived` waited for a worker.
     #[inline]
     pub fn waited(&mut self, arrived: Time, span: Span) {
         if arrived >= self.measured_from {
@@ -286,18 +289,18 @@ impl Measure {
     }
 }
 
-/// What is measured of one operation of a group. Its arrivals are not counted: they are what has ended and what is open.
+/// Measures of one operation of a group. Arrivals are not counted: they equal the ended plus the open calls.
 #[derive(Clone, Debug, Default)]
 pub struct OfOp {
-    /// Every end at its own instant.
+    /// All ends of calls, each at its own instant.
     pub all: Counts,
     early: Counts,
     before: Counts,
-    /// Arrival to answer of calls answered well, from the end of the warm-up on.
+    /// Time from arrival to answer of successful calls, from the end of the warm-up on.
     pub latency: Histogram,
-    /// The same of all others.
+    /// The same for all other calls.
     pub latency_failed: Histogram,
-    /// The same of those among them that were answered with `client_error`.
+    /// The same for calls answered with `client_error`.
     pub latency_refused: Histogram,
 }
 
@@ -329,12 +332,12 @@ impl OfOp {
         self.latency_refused.clear();
     }
 
-    /// How calls ended that arrived at or after the end of the warm-up; arrivals are left out.
+    /// Outcomes of calls that arrived at or after the end of the warm-up; arrivals are left out.
     pub fn measured(&self) -> Counts {
         self.all.since(&self.early)
     }
 
-    /// What has ended since the end of the warm-up, whenever it arrived; arrivals are left out.
+    /// Outcomes since the end of the warm-up, whenever the calls arrived; arrivals are left out.
     pub fn since_warmup(&self) -> Counts {
         self.all.since(&self.before)
     }

@@ -1,8 +1,8 @@
-//! The timers that come first: a short sorted run, from whose end they are taken, and a heap for what it has no room for.
+//! The earliest timers: a short sorted run, popped from its end, and a heap for the overflow.
 //!
-//! In a run of some dozen keys a place is found and made by moving what comes earlier, a few keys at a time, and the least
-//! key is had for nothing: that is less work than in a heap. What comes later than the run waits in the heap, and the run
-//! is filled again from there when it is used up.
+//! In a run of a few dozen keys, inserting means finding the position and shifting the earlier keys a few at a time,
+//! and the least key is available for free. That is cheaper than a heap. Keys later than the run wait in the heap, and
+//! the run is refilled from it when it is used up.
 //!
 //! ```text
 //!   next ◀─ run ─│ edge │─ heap ─│ end
@@ -10,17 +10,17 @@
 
 use crate::heap::Heap;
 
-/// The longest run.
+/// The maximum length of the run.
 const RUN_MAX: usize = 128;
-/// So many keys are moved at a time.
+/// Keys moved at a time.
 const STRIDE: usize = 4;
 
-/// Keys before a certain end, of which the least can be taken.
+/// A priority queue of keys before a certain end.
 #[derive(Clone, Debug)]
 pub(crate) struct Near {
-    /// The keys before the edge, the least of them last. Empty only if there is none at all.
+    /// The keys before the edge, the least of them last. Empty only if there are no keys at all.
     run: Vec<u128>,
-    /// So many keys make a full run.
+    /// The length of a full run.
     run_max: usize,
     /// The keys from the edge on.
     rest: Heap<u128>,
@@ -29,7 +29,7 @@ pub(crate) struct Near {
 }
 
 impl Near {
-    /// For keys before `end`, with runs of at most so many, but at least two.
+    /// A queue for keys before `end`, with runs of at most `run_max` keys, but at least two.
     pub(crate) fn new(run_max: usize, end: u128) -> Self {
         let run_max = run_max.clamp(2, RUN_MAX);
         Near { run: Vec::with_capacity(run_max), run_max, rest: Heap::new(), edge: end, end }
@@ -41,7 +41,7 @@ impl Near {
         self.run.len() + self.rest.len()
     }
 
-    /// Whether there is no key.
+    /// Whether there are no keys.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.run.is_empty()
@@ -53,14 +53,14 @@ impl Near {
         self.run.last().copied()
     }
 
-    /// Keys from here on do not belong here.
+    /// The end; keys from here on do not belong in this queue.
     #[inline]
     pub(crate) fn end(&self) -> u128 {
         self.end
     }
 
-    /// Adds a key if it belongs into the run and the run has room. That is nearly always so; otherwise it is for
-    /// [`push`](Self::push), or does not belong here.
+    /// Adds a key if it belongs in the run and the run has space, which is nearly always the case. Otherwise returns
+    /// false; the key needs [`push`](Self::push), or does not belong here.
     #[inline(always)]
     pub(crate) fn insert(&mut self, key: u128) -> bool {
         let has_place = key < self.edge && self.run.len() < self.run_max;
@@ -70,7 +70,7 @@ impl Near {
         has_place
     }
 
-    /// Puts a key in its place in the run.
+    /// Inserts a key at its position in the run.
     #[inline(always)]
     fn put(&mut self, key: u128) {
         let mut place = self.run.len();
@@ -101,7 +101,7 @@ impl Near {
         }
     }
 
-    /// Drops the least key.
+    /// Removes the least key.
     #[inline(always)]
     pub(crate) fn drop_least(&mut self) {
         self.run.pop();
@@ -110,12 +110,12 @@ impl Near {
         }
     }
 
-    /// Adds keys without ordering them, while there are no others: [`order`](Self::order) must follow.
+    /// Appends keys without ordering them, while the queue is empty; [`order`](Self::order) must follow.
     pub(crate) fn append(&mut self, keys: &[u128]) {
         self.run.extend_from_slice(keys);
     }
 
-    /// Orders what was appended, all of it before `end`, which is the end from now on.
+    /// Orders the appended keys, all of which are before the new `end`.
     pub(crate) fn order(&mut self, end: u128) {
         debug_assert!(self.rest.is_empty(), "keys are appended where there are none");
         (self.edge, self.end) = (end, end);
@@ -128,7 +128,7 @@ impl Near {
         }
     }
 
-    /// Makes a run of the first keys of the heap.
+    /// Fills the run with the first keys of the heap.
     #[cold]
     #[inline(never)]
     fn fill(&mut self) {
@@ -137,12 +137,13 @@ impl Near {
         self.set_edge();
     }
 
-    /// The edge is where the heap begins, or the end where nothing is in it: otherwise what comes next could be there.
+    /// Sets the edge to the first key of the heap, or to the end if the heap is empty; later keys must not go into the
+    /// run.
     fn set_edge(&mut self) {
         self.edge = self.rest.peek().unwrap_or(self.end);
     }
 
-    /// All keys: those of the run first, from the least on.
+    /// All keys: first those of the run, in ascending order, then those of the heap.
     pub(crate) fn keys(&self) -> impl Iterator<Item = u128> {
         self.run.iter().rev().chain(self.rest.as_slice()).copied()
     }
@@ -164,27 +165,27 @@ impl Near {
     }
 }
 
-/// So many keys are put in order by counting.
+/// The maximum number of keys sorted by counting.
 const COUNTED: usize = 64;
-/// So many keys are compared with one at a time.
+/// Keys compared with one key at a time.
 const LANES: usize = 8;
 
-/// Sorts keys, the least last.
+/// Sorts keys in descending order.
 fn sort(keys: &mut [u128]) {
     if !sort_by_counting(keys) {
         keys.sort_unstable_by(|a, b| b.cmp(a));
     }
 }
 
-/// Sorts a few keys by counting, for each, those that are greater: more comparisons than need be, but eight at a time and
-/// none whose outcome has to be guessed. False, and nothing done, where there are too many keys, or two of one instant, or
-/// instants that are too far apart.
+/// Sorts a few keys by counting, for each key, how many are greater. This makes more comparisons than necessary, but
+/// eight at a time and without unpredictable branches. Returns false and changes nothing if there are too few or too
+/// many keys, two with the same instant, or instants too far apart.
 fn sort_by_counting(keys: &mut [u128]) -> bool {
     let len = keys.len();
     if !(3..=COUNTED).contains(&len) {
         return false;
     }
-    // Time and class, which nearly always decide.
+    // Time and class, which nearly always determine the order.
     let high = |key: u128| (key >> 64) as u64;
     let (mut first, mut last) = (u64::MAX, 0);
     for key in &*keys {
@@ -210,7 +211,7 @@ fn sort_by_counting(keys: &mut [u128]) -> bool {
         sorted[rank % COUNTED] = *key;
         sum += rank;
     }
-    // Equal ones have the same rank, which is too low for one of them.
+    // Keys with equal times get the same rank, which is too low for one of them.
     let are_distinct = sum == len * (len - 1) / 2;
     if are_distinct {
         keys.copy_from_slice(&sorted[..len]);

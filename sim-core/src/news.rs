@@ -1,36 +1,36 @@
-//! News: what those who choose among nodes can come to know of them.
+//! News about nodes, for the components that choose among them.
 //!
-//! A node hears of those of a group when it listens to that group ([`crate::Engine::listen`]). What it makes of that is its own
-//! belief: nobody else reads it, and it may be late or wrong.
+//! A node that listens to a group gets news about the group's nodes ([`crate::Engine::listen`]). The conclusions it
+//! draws are its own: no other component reads them, and they may be late or wrong.
 
-/// Something that can be known of a node.
+/// A piece of news about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// It is there and ready to be called: a registry has it.
+    /// The node is ready to be called: the registry lists it.
     Joined,
-    /// It is about to leave, or has left: the registry no longer has it.
+    /// The node is about to leave or has left: the registry no longer lists it.
     Left,
-    /// It has died.
+    /// The node has died.
     Down,
-    /// It is up again.
+    /// The node is up again.
     Up,
     /// It has died or come up, stands still or goes on: how it answers a probe may be another from now on.
     Changed,
 }
 
-/// Which news a listener hears.
+/// The kinds of news that a listener receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hearing {
-    /// Of joining and leaving.
+    /// Joining and leaving.
     Members,
-    /// Of joining and leaving, and that something has changed of which whoever asks the node finds out in time.
+    /// Joining and leaving, and that something has changed that the listener finds out by asking the node.
     Changes,
-    /// Of joining and leaving, and of dying and coming up again the instant it happens.
+    /// Joining and leaving, and dying and coming up again, at the instant it happens.
     All,
 }
 
 impl Hearing {
-    /// Whether it hears of this.
+    /// Whether the listener receives this news.
     pub fn hears(self, news: News) -> bool {
         match news {
             News::Joined | News::Left => true,

@@ -1,4 +1,5 @@
-//! Functions of the standard normal distribution, computed with `libm` so that they are the same on every machine.
+//! Functions of the standard normal distribution, computed with `libm` so that the results are the same on every
+//! machine.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -24,7 +25,7 @@ pub fn quantile(probability: f64) -> f64 {
     let t = (-2.0 * libm::log(tail)).sqrt();
     let numerator = 2.515_517 + t * (0.802_853 + t * 0.010_328);
     let denominator = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
-    // The lower tail keeps its relative accuracy, so the work is done there.
+    // The lower tail keeps its relative accuracy, so the computation uses it.
     let mut x = numerator / denominator - t;
     for _ in 0..3 {
         let step = (cumulative(x) - tail) / density(x);

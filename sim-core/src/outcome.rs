@@ -1,44 +1,44 @@
-//! How a call ends.
+//! Outcomes of calls.
 //!
-//! The engine itself cares only whether an answer is good; the names are those of the scenario language, so that one
-//! word means one thing from the event to the report.
+//! The engine itself only needs to know whether an answer is good. The names are those of the scenario language, so
+//! that each word means the same thing from the event to the report.
 
-/// How a call ended, as its caller saw it or as its callee answered it.
+/// The outcome of a call, as seen by its caller or as answered by its callee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Outcome {
-    /// Answered as wished (HTTP 200).
+    /// Success (HTTP 200).
     Ok,
-    /// Accepted, the work goes on (202).
+    /// Accepted; the work continues (202).
     Accepted,
     /// A fallback answered.
     Degraded,
-    /// Too many requests of this caller (429).
+    /// Too many requests from this caller (429).
     RateLimited,
     /// The callee sheds load (503).
     Overload,
-    /// Refused, or no healthy target (502, 503, 504 of a gateway).
+    /// Rejected, or no healthy target (502, 503, 504 from a gateway).
     Unavailable,
-    /// It failed (500).
+    /// The call failed (500).
     Error,
-    /// The caller's own mistake (4xx); never retried.
+    /// An error of the caller (4xx); never retried.
     ClientError,
     /// The caller gave up waiting.
     Timeout,
     /// The connection broke.
     Reset,
-    /// The caller's own circuit breaker refused.
+    /// Rejected by the caller's own circuit breaker.
     BreakerOpen,
     /// No connection became free in time.
     PoolTimeout,
-    /// The caller no longer wanted it and said so.
+    /// The caller cancelled the call.
     Cancelled,
 }
 
 impl Outcome {
     /// Number of outcomes.
     pub const COUNT: usize = 13;
-    /// All of them, in the order in which reports list them.
+    /// All outcomes, in the order in which reports list them.
     pub const ALL: [Outcome; Self::COUNT] = [
         Outcome::Ok,
         Outcome::Accepted,
@@ -55,7 +55,7 @@ impl Outcome {
         Outcome::Cancelled,
     ];
 
-    /// The word of the scenario language.
+    /// The name in the scenario language.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
@@ -74,15 +74,15 @@ impl Outcome {
         }
     }
 
-    /// The outcome of that name.
+    /// The outcome with this name.
     pub fn from_name(name: &str) -> Option<Outcome> {
         Self::ALL.into_iter().find(|o| o.name() == name)
     }
 
-    /// The outcome of this number, in the lowest byte.
+    /// The outcome with this number, given in the low four bits.
     #[inline(always)]
     fn from_bits(bits: u64) -> Outcome {
-        // A table of a power of two entries, so that looking it up needs no check.
+        // The number of entries is a power of two, so that the lookup needs no bounds check.
         const BY_NUMBER: [Outcome; 16] = {
             let mut all = [Outcome::Cancelled; 16];
             let mut at = 0;
@@ -95,67 +95,67 @@ impl Outcome {
         BY_NUMBER[(bits & 15) as usize]
     }
 
-    /// True for an answer that served its purpose: ok, accepted, degraded.
+    /// Whether the answer counts as a success: ok, accepted, degraded.
     #[inline(always)]
     pub fn is_good(self) -> bool {
         self <= Outcome::Degraded
     }
 }
 
-/// What travels back from callee to caller. One word, so that it goes from node to node in a register.
+/// The answer that travels from callee to caller. One word, so that it is passed between nodes in a register.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     /// From the lowest bit: 7 bits of outcome and the mark, 8 of cause, 16 of place, 32 of microseconds.
     bits: u64,
 }
 
-/// Tells the word of an answer from 0.
+/// Ensures that the word of an answer is never 0.
 const MARK: u64 = 0x80;
 
 impl Answer {
-    /// An answer that has its cause in `place`.
+    /// An answer whose cause is in `place`.
     #[inline(always)]
     pub fn new(outcome: Outcome, place: u16) -> Answer {
         let number = outcome as u64;
         Answer { bits: MARK | number | number << 8 | u64::from(place) << 16 }
     }
 
-    /// How it ended.
+    /// The outcome of the call.
     #[inline(always)]
     pub fn outcome(self) -> Outcome {
         Outcome::from_bits(self.bits)
     }
 
-    /// What went wrong first; the outcome itself where nothing was passed on.
+    /// The first error; the outcome itself if the answer was not passed on.
     #[inline(always)]
     pub fn cause(self) -> Outcome {
         Outcome::from_bits(self.bits >> 8)
     }
 
-    /// The group (component or link) where that happened.
+    /// The group (component or link) where the first error occurred.
     #[inline(always)]
     pub fn place(self) -> u16 {
         (self.bits >> 16) as u16
     }
 
-    /// Ask again not earlier than this many microseconds from now; 0 where nothing is said.
+    /// Earliest time for another attempt, in microseconds from now; 0 if unspecified.
     #[inline(always)]
     pub fn retry_after_us(self) -> u32 {
         (self.bits >> 32) as u32
     }
 
-    /// The same cause under another outcome.
+    /// The same answer with another outcome, but the same cause.
     #[inline]
     pub fn passed_on(self, outcome: Outcome) -> Answer {
         Answer { bits: self.bits & !15 | outcome as u64 }
     }
 
-    /// The same, and not to be asked again before so many microseconds are over.
+    /// The same answer with an earliest time for another attempt, in microseconds from now.
     pub fn with_retry_after_us(self, microseconds: u32) -> Answer {
         Answer { bits: self.bits & u64::from(u32::MAX) | u64::from(microseconds) << 32 }
     }
 
-    /// It as one number that is not 0, to travel in the frame of its call.
+    /// The answer as one nonzero number, for storage in the frame of its call.
     #[inline(always)]
     pub(crate) fn to_bits(self) -> u64 {
         self.bits

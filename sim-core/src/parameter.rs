@@ -1,15 +1,15 @@
-//! Parameters of distributions, and why one of them makes none.
+//! Errors in the parameters of distributions.
 
 use std::fmt;
 
-/// Why a parameter makes no distribution.
+/// Why a parameter is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DistError {
-    /// The parameter, as the scenario language names it.
+    /// The parameter, as named in the scenario language.
     pub parameter: &'static str,
-    /// Which member of it, if it is a list.
+    /// The index of the invalid element, if the parameter is a list.
     pub index: Option<usize>,
-    /// What it must be: "must be greater than 0".
+    /// The requirement, as in "must be greater than 0".
     pub problem: &'static str,
 }
 

@@ -1,13 +1,13 @@
-//! Parcels: what a call or its answer brings besides its ticket and memo, where that is a list of records.
+//! Parcels: lists of records that a call or its answer carries in addition to its ticket and memo.
 //!
-//! A parcel is named by a number that travels with its call. Who gets the call or the answer takes it out; where nobody ever
-//! does, because the call ended in a crash, it is cleared away once enough of them have piled up.
+//! A parcel is named by a number that travels with its call. The receiver of the call or answer takes the parcel out.
+//! Parcels that are never taken, because their call ended in a crash, are removed once enough of them have accumulated.
 
 use crate::calls::CallId;
 use crate::records::RecordId;
 use crate::slab::Slab;
 
-/// Parcels that are looked through only when there are more of them.
+/// Number of held parcels below which no sweep takes place.
 const SWEPT_FROM: usize = 64;
 
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Default for Parcels {
 }
 
 impl Parcels {
-    /// Encloses records with a call, each with the number of its lease. The parcel's number.
+    /// Attaches records to a call, each with the number of its lease. Returns the parcel's number.
     pub(crate) fn enclose(
         &mut self,
         call: CallId,
@@ -48,12 +48,12 @@ impl Parcels {
         self.held.insert(Parcel { call, records })
     }
 
-    /// What is in a parcel of that number, if it is this call's.
+    /// Contents of the parcel with this number, or nothing if it belongs to another call.
     pub(crate) fn of(&self, number: u32, call: CallId) -> &[(RecordId, u32)] {
         self.held.get(number).filter(|parcel| parcel.call == call).map_or(&[], |parcel| &parcel.records)
     }
 
-    /// Takes a call's parcel out.
+    /// Removes a call's parcel and returns its contents.
     pub(crate) fn take(&mut self, number: u32, call: CallId) -> Vec<(RecordId, u32)> {
         let is_its = self.held.get(number).is_some_and(|parcel| parcel.call == call);
         let taken = if is_its { self.held.remove(number) } else { None };
@@ -76,7 +76,7 @@ mod tests {
         let mut parcels = Parcels::default();
         let call = |n: u64| CallId::from_bits(1 << 32 | n);
         let record = |n: u64| (RecordId::from_bits(n), 1);
-        // Every tenth call is still open, and the others have ended without anybody having looked.
+        // Every tenth call is still open; the others ended without taking their parcel.
         let is_open = |call: CallId| call.index().is_multiple_of(10);
         let numbers: Vec<u32> =
             (0..1_000).map(|n| parcels.enclose(call(n), vec![record(n), record(n + 1)], is_open)).collect();

@@ -1,16 +1,16 @@
-//! Prefetching: asking for memory before it is needed, so that nothing waits for it then. Changes nothing but the speed.
+//! Prefetching: requests memory before it is needed, to avoid waiting for it later. Affects speed only.
 //!
-//! What is worth asking for, and when, only its owner knows: see `engine/ahead.rs`.
+//! Only the owner of the data knows what to prefetch and when: see `engine/ahead.rs`.
 
 use prefetch_index::prefetch_index;
 
-/// Asks for a place of a table. Harmless where there is no such place.
+/// Prefetches an entry of a table. Harmless if the index is out of range.
 #[inline(always)]
 pub fn prefetch<T>(table: &[T], index: usize) {
     prefetch_index(table, index);
 }
 
-/// Asks for a thing.
+/// Prefetches a single value.
 #[inline(always)]
 pub fn prefetch_one<T>(thing: &T) {
     prefetch(std::slice::from_ref(thing), 0);

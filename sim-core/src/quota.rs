@@ -1,43 +1,43 @@
-//! Quotas: a container runs for so much core-time in each period, and then stands still until the next one.
+//! Quotas: a container runs for a certain core-time in each period, and is then throttled until the next one.
 //!
-//! As the bandwidth control of Linux' fair scheduler (`cpu.max` of cgroups; Turner, Rao and Rao, "CPU bandwidth control for CFS",
-//! 2010): periods follow one another from the first use on, each brings the whole quota, and nothing is saved up. What is left
-//! out is that the quota is handed to the cores in slices of 5 ms, some of which stay unused.
+//! Models the bandwidth control of Linux' fair scheduler (`cpu.max` of cgroups; Turner, Rao and Rao, "CPU bandwidth
+//! control for CFS", 2010): periods follow one another from the first use on, each grants the whole quota, and unused
+//! quota is lost. Not modelled: the quota is handed to the cores in slices of 5 ms, some of which stay unused.
 
 use crate::time::{Span, Time};
 
 /// Linux' period (`cpu.cfs_period_us`).
 pub const PERIOD: Span = 100_000_000;
 
-/// What a quota tells of the time since the end of the warm-up.
+/// Throttling statistics since the end of the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throttling {
-    /// Periods in which it ran.
+    /// Periods in which the container ran.
     pub periods: u64,
-    /// Those in which it was made to stand still.
+    /// Periods in which it was throttled.
     pub throttled: u64,
-    /// For how long it stood still.
+    /// Total time throttled.
     pub stood: Span,
 }
 
 /// The quota of one container.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota {
-    /// Core-nanoseconds in a period.
+    /// Core-nanoseconds per period.
     quota: u64,
-    /// When the present period began; `None` before the first use.
+    /// Start of the current period; `None` before the first use.
     begun: Option<Time>,
-    /// What had been used then, in core-nanoseconds.
+    /// Total use at that time, in core-nanoseconds.
     before: u128,
-    /// Since when it stands still.
+    /// Since when the container is throttled.
     since: Option<Time>,
-    /// Whether the present period counts already.
+    /// Whether the current period has been counted.
     is_counted: bool,
     so_far: Throttling,
 }
 
 impl Quota {
-    /// So many cores.
+    /// A quota of `cores` cores.
     pub(crate) fn new(cores: f64) -> Quota {
         let quota = (cores.clamp(0.0, 65_536.0) * PERIOD as f64).round() as u64;
         Quota {
@@ -54,7 +54,7 @@ impl Quota {
         self.since.is_some()
     }
 
-    /// Something begins to run at `now`, having used `used` so far.
+    /// A job begins to run at `now`; total use so far is `used`.
     pub(crate) fn begin(&mut self, now: Time, used: u128) {
         if self.begun.is_none() {
             (self.begun, self.before) = (Some(now), used);
@@ -68,8 +68,8 @@ impl Quota {
         }
     }
 
-    /// Goes on to `now`, where nothing has changed since the last call: `used` tells what had been used at an instant until
-    /// then, and `runs` whether anything did. True if it no longer stands still.
+    /// Advances to `now`, where nothing has changed since the last call: `used` returns the total use at an instant
+    /// until then, and `runs` is whether any job ran. True if throttling has ended.
     pub(crate) fn advance(&mut self, now: Time, runs: bool, used: impl Fn(Time) -> u128) -> bool {
         let Some(begun) = self.begun else { return false };
         let passed = (now - begun) / PERIOD;
@@ -81,13 +81,13 @@ impl Quota {
         self.before = used(begins);
         self.is_counted = false;
         if runs {
-            // Those that have passed since, the one that was under way apart, and the present one.
+            // The periods passed since, without the one that was in progress, plus the current one.
             self.so_far.periods += passed;
             self.is_counted = true;
         }
         match self.since.take() {
             Some(since) => {
-                // It stands still until its own period ends.
+                // Throttling lasts until the end of its own period.
                 self.so_far.stood += begun + PERIOD - since;
                 true
             }
@@ -95,19 +95,19 @@ impl Quota {
         }
     }
 
-    /// What may have been used when it must stand still.
+    /// The total use at which the container must be throttled.
     pub(crate) fn bound(&self) -> u128 {
         self.before + u128::from(self.quota)
     }
 
-    /// The quota is spent.
+    /// Throttles the container: the quota is spent.
     pub(crate) fn throttle(&mut self, now: Time) {
         self.since = Some(now);
         self.so_far.throttled += 1;
     }
 
-    /// When something is to be done next: `spent` is when the quota would be spent, at the speed of now in core-nanoseconds a
-    /// nanosecond times 2²⁴ millionths.
+    /// When the next action is due: `spent` is when the quota would be spent at the current use, `binds` whether that use
+    /// exceeds the quota over a whole period.
     pub(crate) fn next(&self, spent: Option<Time>, binds: bool) -> Option<Time> {
         let ends = self.begun? + PERIOD;
         if self.since.is_some() {
@@ -119,7 +119,7 @@ impl Quota {
         }
     }
 
-    /// Core-nanoseconds in a period.
+    /// Core-nanoseconds per period.
     pub(crate) fn of_a_period(&self) -> u64 {
         self.quota
     }

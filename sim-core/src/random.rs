@@ -1,9 +1,10 @@
-//! Random numbers that one seed fixes for ever: hashes, keyed draws and named streams.
+//! Random numbers fully determined by one seed: hashes, keyed draws and named streams.
 //!
-//! Two needs, two generators. What happens *to a request* (how long its steps take, whether it fails) is a keyed draw:
-//! a hash of the request's [`Key`], the purpose and the ordinal of the draw, so that it is the same in every variant of
-//! a scenario, whatever else was drawn before (common random numbers). What happens *in sequence* (the gaps of a
-//! workload) comes from a [`Stream`], which is found by its name, so that a new component leaves the others' draws alone.
+//! There are two kinds of random numbers, with one generator each. Events *of a request* (how long its steps take,
+//! whether it fails) use keyed draws: a hash of the request's [`Key`], the purpose and the ordinal of the draw, so that
+//! the result is the same in every variant of a scenario, whatever else was drawn before (common random numbers).
+//! Events *in sequence* (the gaps of a workload) come from a [`Stream`], which is identified by name, so that a new
+//! component does not change the draws of others.
 //!
 //! Keys and draws are chains of the SplitMix64 finaliser (Steele, Lea and Flood, *Fast splittable pseudorandom number
 //! generators*, 2014, with the constants of Stafford's variant 13); streams are xoshiro256++ (Blackman and Vigna, 2019).
@@ -16,15 +17,15 @@ use std::convert::Infallible;
 
 /// The increment of SplitMix64: 2^64 divided by the golden ratio, made odd.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-// One constant for each use of the hash, so that a name, a root, a child and a draw with the same numbers differ.
-// Odd, and with about as many changes between neighbouring bits as a random word has.
+// One constant for each use of the hash, so that a name, a root, a child and a draw with the same numbers differ. Odd,
+// and with about as many transitions between neighbouring bits as a random word.
 const NAMING: u64 = 0xD6E8_FEB8_6659_FD93;
 const ROOTING: u64 = 0xA076_1D64_78BD_642F;
 const BEARING: u64 = 0xD1B5_4A32_D192_ED03;
 const DRAWING: u64 = 0xE703_7ED1_A0B4_28DB;
 const REPLICATING: u64 = 0x8EBC_6AF0_9C88_C6E3;
 
-/// 2^-53: the distance between neighbours of [`Source::unit`].
+/// 2^-53: the distance between adjacent values of [`Source::unit`].
 const UNIT_STEP: f64 = 1.0 / (1u64 << 53) as f64;
 
 /// Scrambles a word so that each bit of the result depends on every bit of the argument; a bijection with `mix(0) == 0`.
@@ -35,8 +36,8 @@ pub const fn mix(word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// The hash of a name under a seed. It goes on by eight bytes a step and begins
-/// with the length, so that names which differ only in trailing zeros differ too.
+/// The hash of a name under a seed. It processes eight bytes per step and starts with the length, so that names that
+/// differ only in trailing zeros also get different hashes.
 pub fn hash(seed: u64, name: &str) -> u64 {
     let bytes = name.as_bytes();
     let start = mix(seed ^ NAMING).wrapping_add((bytes.len() as u64).wrapping_mul(GOLDEN));
@@ -56,14 +57,14 @@ pub const fn replication_seed(base: u64, number: u32) -> u64 {
     }
 }
 
-/// What identifies a frame of a request: the root of the tree has a key from seed, workload and request number, and
-/// each child one from its parent's key, the link and its ordinal there.
+/// The identity of a frame of a request: the root of the tree gets a key from seed, workload and request number, and
+/// each child gets one from its parent's key, the link and its ordinal there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(u64);
 
 impl Key {
     /// The key of a request: `workload` is the [`hash`] of the workload's name, `request` the number of the request in
-    /// it (in closed and session workloads a user's number and the user's how-manieth in one word).
+    /// it (in closed and session workloads, the user's number and the ordinal of the user's request in one word).
     #[inline]
     pub const fn root(seed: u64, workload: u64, request: u64) -> Self {
         Population::of(seed, workload).key(request)
@@ -75,7 +76,7 @@ impl Key {
         self.born(Birth::of(link, ordinal))
     }
 
-    /// [`Key::child`] where link and ordinal are known beforehand.
+    /// [`Key::child`] for a precomputed link and ordinal.
     #[inline(always)]
     pub const fn born(self, birth: Birth) -> Self {
         Self(mix(self.0.wrapping_add(birth.0)))
@@ -100,19 +101,19 @@ impl Key {
     }
 }
 
-/// What makes the key of a child of that of its parent: a link and an ordinal there.
+/// The step from a parent's key to a child's: a link and an ordinal there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Birth(u64);
 
 impl Birth {
-    /// By the `ordinal`-th call over `link`.
+    /// The step for the `ordinal`-th call over `link`.
     #[inline(always)]
     pub const fn of(link: u32, ordinal: u32) -> Self {
         Self(pair(link, ordinal).wrapping_mul(BEARING))
     }
 }
 
-/// What the keys of all requests of a workload have in common.
+/// The common part of the keys of all requests of a workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Population(u64);
 
@@ -122,41 +123,41 @@ impl Population {
         Self(mix(mix(seed ^ ROOTING).wrapping_add(workload)))
     }
 
-    /// The key of one of them: [`Key::root`].
+    /// The key of a request: [`Key::root`].
     #[inline(always)]
     pub const fn key(self, request: u64) -> Key {
         Key(mix(self.0.wrapping_add(request.wrapping_add(1).wrapping_mul(GOLDEN))))
     }
 }
 
-/// Two numbers as one word that is not zero for (0, 0), so that a first child or draw is not the bare parent.
+/// Two numbers as one word that is not zero for (0, 0), so that a first child or draw differs from the parent's key.
 #[inline(always)]
 const fn pair(high: u32, low: u32) -> u64 {
     (((high as u64) << 32) | low as u64).wrapping_add(1)
 }
 
-/// A source of random words with the few forms of them that samplers need. Every generator of `rand` is one.
+/// A source of random words, with the derived values that samplers need. Every generator of `rand` is one.
 pub trait Source: Rng {
-    /// A fraction in [0, 1), one of 2^53 equally likely ones.
+    /// A fraction in [0, 1), one of 2^53 equally likely values.
     #[inline(always)]
     fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * UNIT_STEP
     }
 
-    /// A fraction in (0, 1): the midpoints between those of [`Source::unit`] on a grid half as fine, so that its
-    /// logarithm is finite.
+    /// A fraction in (0, 1): the midpoints of a grid half as fine as that of [`Source::unit`], so that its logarithm is
+    /// finite.
     #[inline(always)]
     fn unit_open(&mut self) -> f64 {
         ((self.next_u64() >> 12) as f64 + 0.5) * (2.0 * UNIT_STEP)
     }
 
-    /// A whole number in 0..`bound`, 0 if the bound is 0; the high half of a product, whose bias is below `bound` / 2^64.
+    /// An integer in 0..`bound`, or 0 if the bound is 0; the high half of a product, with a bias below `bound` / 2^64.
     #[inline(always)]
     fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// Whether something of this probability happens: always from 1 up, never from 0 down.
+    /// Whether an event with this probability occurs: always from 1 up, never from 0 down.
     #[inline(always)]
     fn happens(&mut self, probability: f64) -> bool {
         self.unit() < probability
@@ -165,7 +166,7 @@ pub trait Source: Rng {
 
 impl<R: Rng + ?Sized> Source for R {}
 
-/// The generator of one keyed draw: SplitMix64 from a hashed state. Making it costs one [`mix`], each word another.
+/// The generator of one keyed draw: SplitMix64 from a hashed state. Creating it costs one [`mix`], each word another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draw {
     state: u64,
@@ -197,7 +198,7 @@ impl Draw {
         Source::unit_open(self)
     }
 
-    /// A whole number in 0..`bound`, as [`Source::below`].
+    /// An integer in 0..`bound`, as [`Source::below`].
     #[inline(always)]
     pub fn below(&mut self, bound: u64) -> u64 {
         Source::below(self, bound)
@@ -222,14 +223,14 @@ impl TryRng for Draw {
     }
 }
 
-/// A sequential stream of random words, named `component/purpose`: a draw in one never moves another.
+/// A sequential stream of random words, named `component/purpose`: draws from one stream never affect another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
     generator: Xoshiro256PlusPlus,
 }
 
 impl Stream {
-    /// The stream of this name under this seed (the replication's, see [`replication_seed`]).
+    /// The stream with this name under this seed (the replication's, see [`replication_seed`]).
     pub fn named(seed: u64, name: &str) -> Self {
         let mut words = Draw { state: hash(seed, name) };
         let mut state = [0; 32];
@@ -257,7 +258,7 @@ impl Stream {
         Source::unit_open(self)
     }
 
-    /// A whole number in 0..`bound`, as [`Source::below`].
+    /// An integer in 0..`bound`, as [`Source::below`].
     #[inline(always)]
     pub fn below(&mut self, bound: u64) -> u64 {
         Source::below(self, bound)

@@ -1,33 +1,33 @@
-//! A histogram that is filled by the batch, and optionally the quantiles of one window after the other.
+//! A histogram filled in batches, with optional quantiles per window.
 //!
-//! Recording one value in a histogram touches memory that the rest of the simulation then has to fetch again. So values
-//! are first noted in a short list; when it is full they go into the histogram in one sweep. What is read out is the
-//! same as if each had been recorded at once. Where windows are kept, the quantiles of a window of few values are found
-//! in the list itself, and the buckets need not be cleared for the next window.
+//! Recording a value directly in a histogram evicts cache lines that the rest of the simulation then has to fetch
+//! again. So values are first collected in a short list, which is added to the histogram in one sweep when it is full.
+//! The results are the same as if each value had been recorded immediately. If windows are kept, the quantiles of a
+//! window with few values are computed in the list itself, and the buckets need not be cleared for the next window.
 
 use std::borrow::Cow;
 
 use crate::histogram::{Histogram, middle_of, nearest_rank};
 
-/// Values in the list: few, so that it stays near.
+/// Length of the list: short enough to stay in the cache.
 const BATCH: usize = 256;
-/// The same where windows are kept: enough for the whole of a short one.
+/// Length of the list if windows are kept: enough for a whole short window.
 const BATCH_OF_WINDOWS: usize = 1024;
 
-/// Values on their way into a histogram.
+/// A recorder of values for a histogram.
 #[derive(Clone, Default)]
 pub struct Recorder {
     total: Histogram,
-    /// Values that are in no histogram yet: the first `pending` of these. Without memory until the first value.
+    /// Values not yet in any histogram: the first `pending` entries. Allocated with the first value.
     batch: Box<[u64]>,
     pending: usize,
     window: Option<Box<Window>>,
 }
 
-/// What there is to know of the window that is open, beyond the batch.
+/// The values of the open window other than those in the batch.
 #[derive(Clone, Default)]
 struct Window {
-    /// Values that the batch had no room for; they become part of the total when the window is closed.
+    /// Values that did not fit into the batch; they are merged into the total when the window is closed.
     swept: Histogram,
     /// Values of the window that are not part of the total.
     beside: Histogram,
@@ -61,7 +61,7 @@ impl Recorder {
         self.pending = 1;
     }
 
-    /// Records a value that counts for the window that is open but not for the total.
+    /// Records a value that counts for the open window but not for the total.
     #[cold]
     pub fn record_beside(&mut self, value: u64) {
         if let Some(window) = &mut self.window {
@@ -69,16 +69,16 @@ impl Recorder {
         }
     }
 
-    /// From now on there are windows: [`Recorder::close_window`].
+    /// Keeps windows from now on: [`Recorder::close_window`].
     pub fn keep_windows(&mut self) {
         self.window = Some(Box::default());
     }
 
-    /// Closes the window: the quantiles ([`Histogram::quantile`]), for fractions that rise, of what was recorded since the one before was closed.
-    /// The next one begins.
+    /// Closes the window and begins the next one. Returns the quantiles ([`Histogram::quantile`]), for ascending
+    /// fractions, of the values recorded since the previous window was closed.
     ///
     /// # Panics
-    /// Where windows are not kept.
+    /// If windows are not kept.
     pub fn close_window<const N: usize>(&mut self, fractions: [f64; N]) -> [Option<u64>; N] {
         let window = self.window.as_mut().expect("windows are closed only where they are kept");
         let values = &mut self.batch[..self.pending];
@@ -99,7 +99,7 @@ impl Recorder {
         quantiles
     }
 
-    /// The total begins anew; what was recorded so far is part of the window that is open and of nothing else.
+    /// Restarts the total; values recorded so far remain part of the open window only.
     pub fn restart(&mut self) {
         self.total.clear();
         if let Some(window) = &mut self.window {
@@ -110,13 +110,13 @@ impl Recorder {
         self.pending = 0;
     }
 
-    /// How many values have been recorded since the start, or since [`Recorder::restart`].
+    /// The number of values recorded since the start, or since [`Recorder::restart`].
     pub fn count(&self) -> u64 {
         let swept = self.window.as_ref().map_or(0, |window| window.swept.count());
         self.total.count() + swept + self.pending as u64
     }
 
-    /// Everything recorded since the start, or since [`Recorder::restart`].
+    /// All values recorded since the start, or since [`Recorder::restart`].
     pub fn histogram(&self) -> Cow<'_, Histogram> {
         let swept = self.window.as_ref().map(|window| &window.swept).filter(|swept| !swept.is_empty());
         if self.pending == 0 && swept.is_none() {
@@ -137,11 +137,11 @@ impl std::fmt::Debug for Recorder {
     }
 }
 
-/// What a histogram of the values would give. Changes their order.
+/// The quantiles that a histogram of the values would give. Reorders the values.
 fn quantiles<const N: usize>(values: &mut [u64], fractions: [f64; N]) -> [Option<u64>; N] {
     let (Some(&min), Some(&max)) = (values.iter().min(), values.iter().max()) else { return [None; N] };
     let count = values.len();
-    // Below this, everything is less than what comes at or above it.
+    // All values before this index are at most those from it on.
     let mut sorted = 0;
     fractions.map(|fraction| {
         let at = nearest_rank(fraction, count as u64) as usize - 1;

@@ -1,8 +1,7 @@
-//! Records: what a node keeps for others apart from calls, such as the messages of a queue.
+//! Records: data that nodes store for others apart from calls, such as the messages of a queue.
 //!
-//! A record is data. It is made of a call, outlives that call and its caller, and no crash touches it unless its store is
-//! volatile: only the verbs of its own node move it. It stands in one of two lists of its store, or has
-//! ended:
+//! A record is data. It is made from a call, outlives that call and its caller, and survives crashes unless its store
+//! is volatile. Only the verbs of its own node move it. It is in one of two lists of its store, or has ended:
 //!
 //! ```text
 //!                 ┌──────── put back ────────┐
@@ -11,11 +10,11 @@
 //!                             └─▶ ended in another way, or moved to another store
 //! ```
 //!
-//! Whether the work on a record has ended well is noted here too, since whoever works on it knows that before
-//! its node does, and several may work on one record at the same time.
+//! The success of the work on a record is noted here too, because the worker knows it before the record's node does,
+//! and several workers may process one record at the same time.
 //!
-//! A pure structure that knows no engine; the verbs stand in `engine/records.rs`. One table holds the records of all stores,
-//! 48 bytes each, so that a record is found by its number alone; what its call carried stands in columns beside it.
+//! A pure data structure, independent of the engine; the verbs are in `engine/records.rs`. One table holds the records
+//! of all stores, 48 bytes each, so that a record is found by its number alone. Baggage is stored in separate columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +23,7 @@ use crate::calls::NodeId;
 use crate::table::push;
 use crate::time::Time;
 
-/// Names a record for as long as it has not ended; afterwards it names nothing.
+/// Names a record until it ends; afterwards it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId {
     index: u32,
@@ -42,26 +41,26 @@ impl RecordId {
         RecordId { index: bits as u32, generation: (bits >> 32) as u32 }
     }
 
-    /// Its place in the table of records, which no other has as long as it has not ended.
+    /// Its place in the table of records, unique until the record ends.
     pub fn place(self) -> u32 {
         self.index
     }
 }
 
-/// How a record ends.
+/// The way a record ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ended {
-    /// Whoever it was leased to is done with it.
+    /// Its holder has acknowledged it.
     Acknowledged,
-    /// It was thrown away, as to make room for a newer one.
+    /// It was discarded, for example to make space for a newer one.
     Dropped,
-    /// It had been leased too often.
+    /// It was leased too often.
     Dead,
-    /// It had become too old.
+    /// It became too old.
     Expired,
-    /// It went down with its node.
+    /// It was lost in a crash of its node.
     Lost,
-    /// It was moved to another store, to be worked on there.
+    /// It was moved to another store, to be processed there.
     Moved,
 }
 
@@ -69,26 +68,26 @@ impl Ended {
     const COUNT: usize = Ended::Moved as usize + 1;
 }
 
-/// What there is to know of a record.
+/// The fields of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The key of the call that it was made of, from which the keys of its deliveries come.
+    /// The key of the call it was made from; the keys of its deliveries derive from it.
     pub key: u64,
     /// When it was stored.
     pub stored: Time,
     /// How often it has been leased.
     pub receives: u32,
-    /// To whom it is leased now.
+    /// The node that holds its lease.
     pub holder: Option<NodeId>,
-    /// Its place among the records ever stored at its node.
+    /// Its ordinal among the records ever stored at its node.
     pub number: u64,
-    /// Row of the profile of the call that it was made of.
+    /// Row of the profile of the call it was made from.
     pub profile: u16,
     /// The priority of that call.
     pub priority: u8,
 }
 
-/// What is known of what was done is kept up to so many things that records are about, and beyond only while it is needed.
+/// Number of data keys up to which results are kept in any case; beyond that, they are cleared when no longer needed.
 const NEWEST_DONE_MAX: usize = 4096;
 
 /// No record.
@@ -106,20 +105,20 @@ enum State {
 struct Place {
     key: u64,
     stored: Time,
-    /// The last bits of its place among the records ever stored there.
+    /// The low bits of its ordinal among the records ever stored there.
     number: u32,
-    /// Odd while it is in use.
+    /// Odd while in use.
     generation: u32,
-    /// Neighbours in its list; of a free place `next` is the place freed before.
+    /// Neighbours in its list; for a free place, `next` is the place freed before.
     previous: u32,
     next: u32,
-    /// The node whose store it is in, and the one that it is leased to, or `NONE`.
+    /// The node whose store it is in, and the node that holds its lease, or `NONE`.
     node: u32,
     holder: u32,
     receives: u32,
     profile: u16,
     priority: u8,
-    /// Whether the work on it has ended well before.
+    /// Whether work on it has already succeeded.
     is_done: bool,
 }
 
@@ -132,19 +131,19 @@ impl Place {
         }
     }
 
-    /// Whether it was stored before the one with this number. Records that are there at the same time are far fewer than there are
+    /// Whether it was stored before the record with this number. Far fewer records exist at a time than there are
     /// numbers.
     fn is_before(&self, number: u32) -> bool {
         (self.number.wrapping_sub(number) as i32) < 0
     }
 }
 
-/// What is said of work on a record that has ended well.
+/// Circumstances of a success on a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
-    /// Whether that had been the case before, of this record or of another one made of the same call.
+    /// Whether work on this record, or on another one made from the same call, had already succeeded.
     pub again: bool,
-    /// Whether work on a record about the same data that was stored later had ended well before.
+    /// Whether work on a later record about the same data key had already succeeded.
     pub overtaken: bool,
 }
 
@@ -165,17 +164,17 @@ impl List {
 struct Store {
     waiting: List,
     leased: List,
-    /// The record that was put back last, as a place to begin the search for the next one's.
+    /// The record put back last, as a starting point for the next search.
     put_back: u32,
     stored: u64,
     ended: [u64; Ended::COUNT],
     /// Whether a crash of the node ends its records.
     is_volatile: bool,
-    /// Whether records may wait here for ever.
+    /// Whether records may wait here forever.
     is_final: bool,
-    /// The keys of all on which work has ended well, where these are kept.
+    /// The keys of all records whose work has succeeded, if remembered.
     done: Option<BTreeSet<u64>>,
-    /// The number of the record stored last on which work has ended well, by what it is about, where that is known.
+    /// By data key, where known: the number of the latest record whose work has succeeded.
     newest_done: BTreeMap<u64, u64>,
 }
 
@@ -194,7 +193,7 @@ impl Store {
         }
     }
 
-    /// The whole number of a record that is there.
+    /// The full ordinal of a record that is present.
     fn number(&self, place: &Place) -> u64 {
         let last = self.stored.wrapping_sub(1);
         last - u64::from((last as u32).wrapping_sub(place.number))
@@ -205,13 +204,13 @@ impl Store {
 #[derive(Clone, Debug)]
 pub(crate) struct Records {
     places: Vec<Place>,
-    /// The place that was freed last.
+    /// The most recently freed place.
     free: u32,
-    /// How many have not ended, of those that do not wait for ever.
+    /// The number of open records, not counting those that may wait forever.
     open: u64,
-    /// How many have been stored and have ended.
+    /// Counter of records stored and records ended.
     settled: u64,
-    /// What the calls carried, by place.
+    /// Baggage of the calls, by place.
     columns: Columns,
     stores: BTreeMap<u32, Store>,
 }
@@ -228,31 +227,31 @@ impl Records {
         }
     }
 
-    /// What calls carry, records carry too, but for what ends with a call.
+    /// Records carry the same columns as calls, except those that end with a call.
     pub(crate) fn carry(&mut self, carried: Carried) {
-        self.columns = Columns::new(Carried { deadline: false, connection: false, ..carried });
+        self.columns = Columns::new(Carried { deadline: false, connection: false, tie: false, ..carried });
     }
 
     fn store_of(&mut self, node: NodeId) -> &mut Store {
         self.stores.entry(node.0).or_insert_with(Store::new)
     }
 
-    /// From now on a crash of `node` ends its records.
+    /// Sets whether a crash of `node` ends its records.
     pub(crate) fn set_volatile(&mut self, node: NodeId, is_volatile: bool) {
         self.store_of(node).is_volatile = is_volatile;
     }
 
-    /// Records may wait at `node` for ever: nobody is expected to come for them.
+    /// Lets records wait at `node` forever: no consumer is expected.
     pub(crate) fn set_final(&mut self, node: NodeId) {
         self.store_of(node).is_final = true;
     }
 
-    /// From now on the keys of records of `node` on which work has ended well are kept.
+    /// From now on remembers the keys of the records of `node` whose work has succeeded.
     pub(crate) fn remember_done(&mut self, node: NodeId) {
         self.store_of(node).done.get_or_insert_default();
     }
 
-    /// Stores a record at `node`, behind those that wait there.
+    /// Stores a record at `node`, behind the waiting ones.
     pub(crate) fn store(
         &mut self,
         node: NodeId,
@@ -288,7 +287,7 @@ impl Records {
         (place.generation == record.generation && place.state() != State::Free).then_some(place)
     }
 
-    /// What there is to know of a record; `None` once it has ended.
+    /// The fields of a record; `None` once it has ended.
     pub(crate) fn get(&self, record: RecordId) -> Option<Record> {
         let place = self.place(record)?;
         Some(Record {
@@ -302,44 +301,44 @@ impl Records {
         })
     }
 
-    /// What the call carried that a record was made of.
+    /// The baggage of the call that a record was made from.
     pub(crate) fn baggage(&self, record: RecordId) -> Baggage {
         self.columns.baggage(record.index)
     }
 
-    /// The record at a place of the table, which is there.
+    /// The record at a place of the table, which must be in use.
     pub(crate) fn id(&self, index: u32) -> Option<RecordId> {
         self.places.get(index as usize).map(|place| RecordId { index, generation: place.generation })
     }
 
-    /// The oldest record that waits at `node`.
+    /// The oldest record waiting at `node`.
     pub(crate) fn first(&self, node: NodeId) -> Option<RecordId> {
         self.id(self.stores.get(&node.0)?.waiting.first)
     }
 
-    /// The newest record that waits at `node`.
+    /// The newest record waiting at `node`.
     pub(crate) fn last(&self, node: NodeId) -> Option<RecordId> {
         self.id(self.stores.get(&node.0)?.waiting.last)
     }
 
-    /// The record that waits behind one that does.
+    /// The record behind a waiting record.
     pub(crate) fn after(&self, record: RecordId) -> Option<RecordId> {
         let place = self.place(record).filter(|place| place.state() == State::Waiting)?;
         self.id(place.next)
     }
 
-    /// The record that waits before one that does.
+    /// The record ahead of a waiting record.
     pub(crate) fn before(&self, record: RecordId) -> Option<RecordId> {
         let place = self.place(record).filter(|place| place.state() == State::Waiting)?;
         self.id(place.previous)
     }
 
-    /// How many records wait at `node`.
+    /// The number of records waiting at `node`.
     pub(crate) fn waiting(&self, node: NodeId) -> u64 {
         self.stores.get(&node.0).map_or(0, |store| store.waiting.len)
     }
 
-    /// Leases a record that waits. How often it has been leased now.
+    /// Leases a waiting record. Returns how often it has been leased, including this time.
     pub(crate) fn lease(&mut self, record: RecordId, holder: NodeId) -> u32 {
         let place = &mut self.places[record.index as usize];
         debug_assert!(place.state() == State::Waiting && place.generation == record.generation);
@@ -353,7 +352,7 @@ impl Records {
         receives
     }
 
-    /// A record that was leased waits again, in the place that its age gives it; `counts` says whether having been leased
+    /// Returns a leased record to the waiting list, at the position given by its age; `counts` is whether the lease
     /// counts.
     pub(crate) fn put_back(&mut self, record: RecordId, counts: bool) {
         let place = &mut self.places[record.index as usize];
@@ -363,7 +362,7 @@ impl Records {
         let (node, number) = (place.node, place.number);
         let store = self.stores.get_mut(&node).expect("a record is in a store");
         unlink(&mut self.places, &mut store.leased, record.index);
-        // What was leased was among the oldest, and mostly its neighbours are put back just before it.
+        // Leased records were among the oldest, and usually their neighbours are put back just before them.
         let is_there = |place: &&Place| place.state() == State::Waiting && place.node == node;
         let hint = Some(store.put_back).filter(|hint| *hint != record.index);
         let hint = hint.filter(|hint| self.places.get(*hint as usize).as_ref().is_some_and(is_there));
@@ -381,8 +380,8 @@ impl Records {
         store.put_back = record.index;
     }
 
-    /// The work on a record of `node` has ended well, which was made of a call with this key; `None` where the record has left its
-    /// store and nobody knows any more.
+    /// Records that the work on a record of `node`, made from a call with this key, has succeeded; `None` if the record
+    /// has left its store and its result is no longer known.
     pub(crate) fn done(&mut self, node: NodeId, record: RecordId, key: u64, about: Option<u64>) -> Option<Done> {
         let Some(number) = self.get(record).map(|record| record.number) else {
             let done = self.stores.get_mut(&node.0)?.done.as_mut()?;
@@ -401,8 +400,8 @@ impl Records {
         Some(Done { again, overtaken: overtaken && !again })
     }
 
-    /// Whether the work on a record of `node`, or on another one made of the same call, which has this key, has ended well; `None`
-    /// where the record has left its store and nobody knows any more.
+    /// Whether the work on a record of `node`, or on another one made from the call with this key, has succeeded;
+    /// `None` if the record has left its store and its result is no longer known.
     pub(crate) fn is_done(&self, node: NodeId, record: RecordId, key: u64) -> Option<bool> {
         let done = self.stores.get(&node.0).and_then(|store| store.done.as_ref());
         let is_known = done.map(|done| done.contains(&key));
@@ -412,15 +411,15 @@ impl Records {
         }
     }
 
-    /// Stores what a record says in another store, behind those that wait there, as one that has never been leased. `stored` is when
-    /// it counts as stored there.
+    /// Copies a record to another store, behind the records waiting there, as one that has never been leased. `stored`
+    /// is its storage time there.
     pub(crate) fn copy_to(&mut self, record: RecordId, to: NodeId, stored: Time) -> RecordId {
         let Place { key, profile, priority, .. } = self.places[record.index as usize];
         let baggage = self.baggage(record);
         self.store(to, stored, key, profile, priority, baggage)
     }
 
-    /// The records of a node that do not outlive it.
+    /// The records of a node that do not survive its crash.
     pub(crate) fn of_volatile(&self, node: NodeId) -> Vec<RecordId> {
         if self.stores.get(&node.0).is_none_or(|store| !store.is_volatile) {
             return Vec::new();
@@ -429,12 +428,12 @@ impl Records {
         self.places.iter().enumerate().filter(there).filter_map(|(index, _)| self.id(index as u32)).collect()
     }
 
-    /// A record carries the name of another undertaking.
+    /// Changes the undertaking that a record belongs to.
     pub(crate) fn set_undertaking(&mut self, record: RecordId, name: u64) {
         self.columns.set_undertaking(record.index, name);
     }
 
-    /// A record ends.
+    /// Ends a record.
     pub(crate) fn end(&mut self, record: RecordId, how: Ended) {
         let place = &mut self.places[record.index as usize];
         debug_assert!(place.state() != State::Free && place.generation == record.generation);
@@ -450,12 +449,12 @@ impl Records {
         self.free = record.index;
         self.settled += 1;
         if store.waiting.len + store.leased.len == 0 && store.newest_done.len() >= NEWEST_DONE_MAX {
-            // Nothing is left that could have been overtaken.
+            // No record is left that could have been overtaken.
             store.newest_done.clear();
         }
     }
 
-    /// The records at `node` that are leased to `holder` (`None`: to anybody), those leased last first.
+    /// The records at `node` that are leased to `holder` (`None`: to any node), most recent lease first.
     pub(crate) fn leased(&self, node: NodeId, holder: Option<NodeId>) -> Vec<RecordId> {
         let mut found = Vec::new();
         let mut index = self.stores.get(&node.0).map_or(NONE, |store| store.leased.last);
@@ -468,32 +467,32 @@ impl Records {
         found
     }
 
-    /// Records that have not ended, but for those that may wait for ever.
+    /// Open records, not counting those that may wait forever.
     pub(crate) fn open(&self) -> u64 {
         self.open
     }
 
-    /// Records ever stored, and those ever ended: grows with both.
+    /// Number of records ever stored plus number ever ended: increases with both.
     pub(crate) fn settled(&self) -> u64 {
         self.settled
     }
 
-    /// By node: records that wait, and records that are leased.
+    /// By node: waiting records and leased records.
     pub(crate) fn left(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
         self.stores.iter().map(|(node, store)| (NodeId(*node), store.waiting.len, store.leased.len))
     }
 
-    /// Whether records may wait at `node` for ever.
+    /// Whether records may wait at `node` forever.
     pub(crate) fn is_final(&self, node: NodeId) -> bool {
         self.stores.get(&node.0).is_some_and(|store| store.is_final)
     }
 
-    /// How many records of `node` have ended in each way, by [`Ended`].
+    /// The number of records of `node` that ended in this way.
     pub(crate) fn ended(&self, node: NodeId, how: Ended) -> u64 {
         self.stores.get(&node.0).map_or(0, |store| store.ended[how as usize])
     }
 
-    /// By node: records ever stored, and what has become of them, counted anew.
+    /// By node: records ever stored, and those ended plus those present, counted afresh.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
         let mut present: BTreeMap<u32, u64> = BTreeMap::new();
         for place in self.places.iter().filter(|place| place.state() != State::Free) {
@@ -505,7 +504,7 @@ impl Records {
         })
     }
 
-    /// The undertakings that records are parts of.
+    /// The undertakings of all records.
     pub(crate) fn undertakings(&self) -> impl Iterator<Item = u64> {
         let present = self.places.iter().zip(0..).filter(|(place, _)| place.state() != State::Free);
         present.map(|(_, index)| self.columns.undertaking(index))
@@ -540,7 +539,7 @@ impl Place {
     };
 }
 
-/// Puts a record into a list behind another one, or first.
+/// Inserts a record into a list behind another one, or first.
 fn link_behind(places: &mut [Place], list: &mut List, index: u32, before: u32) {
     let next = if before == NONE { list.first } else { places[before as usize].next };
     let place = &mut places[index as usize];
@@ -556,7 +555,7 @@ fn link_behind(places: &mut [Place], list: &mut List, index: u32, before: u32) {
     list.len += 1;
 }
 
-/// Takes a record out of its list.
+/// Removes a record from its list.
 fn unlink(places: &mut [Place], list: &mut List, index: u32) {
     let Place { previous, next, .. } = places[index as usize];
     match places.get_mut(previous as usize) {
@@ -580,7 +579,7 @@ mod tests {
         assert_eq!(size_of::<Place>(), 48);
     }
 
-    /// What is done with records: at one of two nodes, to the record that an index points to.
+    /// An operation on records: at one of two nodes, on the record that an index selects.
     #[derive(Clone, Copy, Debug)]
     enum Deed {
         Store(u32),
@@ -611,15 +610,15 @@ mod tests {
         ]
     }
 
-    /// Two plain lists, of those that wait and of those that are leased.
+    /// Two plain lists: waiting and leased records.
     #[derive(Default)]
     struct Twin {
-        /// Number and name of each, by number.
+        /// Record ids by number.
         waiting: BTreeMap<u64, RecordId>,
         leased: Vec<(u64, RecordId, u32)>,
         receives: BTreeMap<u64, u32>,
         about: BTreeMap<u64, u64>,
-        /// Number and data of those on which work has ended well.
+        /// By number: data keys of the records whose work has succeeded.
         done: BTreeMap<u64, u64>,
         stored: u64,
         ended: u64,
@@ -630,7 +629,7 @@ mod tests {
         fn they_agree_with_plain_lists(deeds in prop::collection::vec(deed(), 1..120)) {
             let mut records = Records::new();
             records.carry(Carried { data_key: true, ..Carried::default() });
-            // What is in the second store does not outlive its node.
+            // Records in the second store do not survive a crash of its node.
             records.set_volatile(NodeId(1), true);
             let mut twins = [Twin::default(), Twin::default()];
             let mut gone: Vec<RecordId> = Vec::new();

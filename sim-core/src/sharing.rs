@@ -1,19 +1,19 @@
-//! Processor sharing: jobs that use cores together, each as fast as its share allows.
+//! Processor sharing: jobs that run on the same cores simultaneously, each at the rate of its share.
 //!
-//! A [`Group`] is one set of cores and jobs with weights; a [`Host`] has containers with weights and limits between
-//! the cores and the jobs. A job runs on at most one core. Where there are not enough, the shares are those of
-//! weighted fair sharing with limits (*water-filling*): whoever wants less than a fair share gets all of it, and what
-//! is left is divided among the others by weight.
+//! A [`Group`] is one set of cores with weighted jobs; a [`Host`] has containers with weights and limits between the
+//! cores and the jobs. A job runs on at most one core. If there are not enough cores, the shares follow weighted fair
+//! sharing with limits (*water-filling*): a job or container that wants less than a fair share gets all it wants, and
+//! the rest is divided among the others by weight.
 //!
-//! Jobs that always run equally fast – those of a container, those of one weight in a group – are kept as one *part*
-//! with a clock of its own, which shows how much work each of them has been given. A job ends when the clock reaches
-//! what it showed when the job came plus the job's work, so a change of the shares changes the speed of a clock and
-//! touches no job. Parts of one kind run equally fast, too: where there are many, they share a clock (`shares.rs`), and a
-//! change costs O(log jobs), and O(kinds of parts) where the shares of others change with it.
+//! Jobs that always run at the same rate – those of a container, those of one weight in a group – form one *part* with
+//! a clock of its own, which shows how much work each of them has received. A job ends when the clock reaches its
+//! reading at the job's arrival plus the job's work, so a change of the shares changes the speed of a clock and touches
+//! no job. Parts of one kind run at the same rate, too: if there are many, they share a clock (`shares.rs`). A change
+//! then costs O(log jobs), or O(kinds of parts) if it changes the shares of others.
 //!
-//! Clocks are integers of 2⁻⁵⁶ ns, so nothing depends on a machine's arithmetic. Their speed is rounded up, by a few
-//! units: a completion is at the exact instant rounded up to a whole nanosecond, unless the exact instant is past a
-//! whole nanosecond by less than 10⁻⁵ ns for every hundred seconds of running, which is then lost.
+//! Clocks are integers in units of 2⁻⁵⁶ ns, so nothing depends on a machine's arithmetic. Their speed is rounded up by
+//! a few units: a completion is at the exact instant rounded up to a whole nanosecond, unless the exact instant exceeds
+//! a whole nanosecond by less than 10⁻⁵ ns per hundred seconds of running time, which is then lost.
 
 mod shares;
 
@@ -24,7 +24,7 @@ use shares::{CORE, Shares, USE_SHIFT, Weight, millionths};
 pub use shares::JobId;
 pub(crate) use shares::{CORES_MAX, SPEED, billionths};
 
-/// Cores shared by jobs with weights.
+/// Cores shared by weighted jobs.
 ///
 /// ```
 /// use sim_core::sharing::Group;
@@ -42,7 +42,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// So many cores (to a millionth, at most 65,536).
+    /// A group with this many cores (to a millionth, at most 65,536).
     pub fn new(cores: f64) -> Self {
         Group { shares: Shares::new(cores) }
     }
@@ -52,23 +52,23 @@ impl Group {
         self.shares.jobs.len()
     }
 
-    /// Whether there is no job.
+    /// Whether there are no jobs.
     pub fn is_empty(&self) -> bool {
         self.shares.jobs.is_empty()
     }
 
-    /// How many cores there are.
+    /// The number of cores.
     pub fn cores(&self) -> f64 {
         self.shares.capacity as f64 / CORE as f64
     }
 
-    /// How many cores are in use, in millionths of a core.
+    /// The number of cores in use, in millionths of a core.
     pub fn using(&self) -> u64 {
         self.shares.using()
     }
 
-    /// The job that the caller knows as `key` begins; it needs a core for `work` nanoseconds at full speed and counts
-    /// for `weight` (at least 1) against the others.
+    /// Adds a job that the caller knows as `key`; it needs a core for `work` nanoseconds at full speed and has `weight`
+    /// (at least 1) against the others.
     pub fn add(&mut self, now: Time, key: u32, work: Span, weight: u32) -> JobId {
         let weight = Weight::Each(weight.max(1));
         let found = self.shares.parts.iter().position(|part| part.kind.weight == weight);
@@ -76,12 +76,12 @@ impl Group {
         self.shares.add(now, part, key, work)
     }
 
-    /// Takes a job back and returns the work that was left, rounded up; `None` if it is complete or gone.
+    /// Removes a job and returns the remaining work, rounded up; `None` if the job is complete or gone.
     pub fn remove(&mut self, now: Time, id: JobId) -> Option<Span> {
         self.shares.remove(now, id)
     }
 
-    /// The work left of a job, rounded up.
+    /// The remaining work of a job, rounded up.
     pub fn left(&self, now: Time, id: JobId) -> Option<Span> {
         self.shares.left_of(now, id)
     }
@@ -91,13 +91,13 @@ impl Group {
         self.shares.next_completion()
     }
 
-    /// Ends the jobs that are complete at `now` and appends the numbers by which the caller knows them to `done`, in
-    /// the order in which they began.
+    /// Removes the jobs that are complete at `now` and appends the caller's keys to `done`, in the order in which the
+    /// jobs began.
     pub fn complete_due(&mut self, now: Time, done: &mut Vec<u32>) {
         self.shares.complete_due(now, done);
     }
 
-    /// Ends all jobs, complete or not, and appends their numbers to `gone` in the order in which they began.
+    /// Removes all jobs, complete or not, and appends their keys to `gone` in the order in which the jobs began.
     pub fn clear(&mut self, now: Time, gone: &mut Vec<u32>) {
         let mut keys: Vec<(u64, u32)> = Vec::new();
         for part in &self.shares.parts {
@@ -118,14 +118,14 @@ impl Group {
         self.shares.divide(now);
     }
 
-    /// Changes the speed of the cores: 0.5 is half as fast, 0 stands still, at most 100.
+    /// Changes the speed of the cores: 0.5 is half as fast, 0 stops them, 100 is the maximum.
     pub fn set_speed(&mut self, now: Time, factor: f64) {
         self.shares.speed = billionths(factor);
         self.shares.divide(now);
     }
 
-    /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A slow core that
-    /// has a job is in use.
+    /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A slowed-down core
+    /// with a job counts as in use.
     pub fn busy(&self, now: Time) -> u128 {
         self.shares.used(now) / u128::from(CORE)
     }
@@ -136,30 +136,30 @@ impl Group {
 pub struct Container(u32);
 
 impl Container {
-    /// The container of this number.
+    /// The container with this number.
     pub(crate) fn of(number: u32) -> Container {
         Container(number)
     }
 
-    /// Its number: containers are numbered from 0 in the order in which they were added.
+    /// The number: containers are numbered from 0 in the order in which they were added.
     pub fn index(self) -> u32 {
         self.0
     }
 }
 
-/// Cores shared by containers, which have weights and limits, and within a container equally by its jobs.
+/// Cores shared by containers according to weights and limits, and within a container equally among its jobs.
 #[derive(Clone, Debug)]
 pub struct Host {
     shares: Shares,
 }
 
 impl Host {
-    /// A host with so many cores (to a millionth, at most 65,536).
+    /// A host with this many cores (to a millionth, at most 65,536).
     pub fn new(cores: f64) -> Self {
         Host { shares: Shares::new(cores) }
     }
 
-    /// Adds a container that counts for `weight` (at least 1) against the others and uses at most `limit` cores.
+    /// Adds a container that has `weight` (at least 1) against the others and uses at most `limit` cores.
     pub fn add_container(&mut self, now: Time, weight: u32, limit: Option<f64>) -> Container {
         let weight = Weight::Together(weight.max(1));
         Container(self.shares.add_part(now, weight, limit.map(millionths), true) as u32)
@@ -170,17 +170,17 @@ impl Host {
         self.shares.jobs.len()
     }
 
-    /// Whether the host has no job.
+    /// Whether the host has no jobs.
     pub fn is_empty(&self) -> bool {
         self.shares.jobs.is_empty()
     }
 
-    /// How many cores there are.
+    /// The number of cores.
     pub fn cores(&self) -> f64 {
         self.shares.capacity as f64 / CORE as f64
     }
 
-    /// How many cores are in use, in millionths of a core.
+    /// The number of cores in use, in millionths of a core.
     pub fn using(&self) -> u64 {
         self.shares.using()
     }
@@ -190,23 +190,22 @@ impl Host {
         self.shares.parts[container.0 as usize].kind.len
     }
 
-    /// How many cores a container uses, in millionths of a core, rounded down.
+    /// The number of cores that a container uses, in millionths of a core, rounded down.
     pub fn container_using(&self, container: Container) -> u64 {
         self.shares.class_of(container.0 as usize).map_or(0, |class| (class.using >> USE_SHIFT) as u64)
     }
 
-    /// The job that the caller knows as `key` begins in a container; it needs a core for `work` nanoseconds at full
-    /// speed.
+    /// Adds a job that the caller knows as `key` to a container; it needs a core for `work` nanoseconds at full speed.
     pub fn add(&mut self, now: Time, container: Container, key: u32, work: Span) -> JobId {
         self.shares.add(now, container.0 as usize, key, work)
     }
 
-    /// Takes a job back and returns the work that was left, rounded up; `None` if it is complete or gone.
+    /// Removes a job and returns the remaining work, rounded up; `None` if the job is complete or gone.
     pub fn remove(&mut self, now: Time, id: JobId) -> Option<Span> {
         self.shares.remove(now, id)
     }
 
-    /// The work left of a job, rounded up.
+    /// The remaining work of a job, rounded up.
     pub fn left(&self, now: Time, id: JobId) -> Option<Span> {
         self.shares.left_of(now, id)
     }
@@ -216,14 +215,14 @@ impl Host {
         self.shares.next_completion()
     }
 
-    /// Ends the jobs that are complete at `now` and appends the numbers by which the caller knows them to `done`, in
-    /// the order in which they began.
+    /// Removes the jobs that are complete at `now` and appends the caller's keys to `done`, in the order in which the
+    /// jobs began.
     pub fn complete_due(&mut self, now: Time, done: &mut Vec<u32>) {
         self.shares.complete_due(now, done);
     }
 
-    /// Ends all jobs of a container, complete or not, and appends their numbers to `gone` in the order in which they
-    /// began.
+    /// Removes all jobs of a container, complete or not, and appends their keys to `gone` in the order in which the
+    /// jobs began.
     pub fn clear(&mut self, now: Time, container: Container, gone: &mut Vec<u32>) {
         self.shares.clear(now, container.0 as usize, gone);
     }
@@ -235,34 +234,34 @@ impl Host {
         self.shares.divide(now);
     }
 
-    /// Changes the speed of the cores: 0.5 is half as fast, 0 stands still, at most 100.
+    /// Changes the speed of the cores: 0.5 is half as fast, 0 stops them, 100 is the maximum.
     pub fn set_speed(&mut self, now: Time, factor: f64) {
         self.shares.speed = billionths(factor);
         self.shares.divide(now);
     }
 
-    /// Changes the speed of a container's jobs, which multiplies that of the cores.
+    /// Changes the speed factor of a container's jobs, which multiplies the speed of the cores.
     pub fn set_container_speed(&mut self, now: Time, container: Container, factor: f64) {
         self.shares.change(now, container.0 as usize, |kind| kind.speed = billionths(factor));
     }
 
-    /// Changes the most cores that a container may use; with 0 its jobs stand still, as when its quota is spent.
+    /// Changes the maximum number of cores that a container may use; 0 stops its jobs, as when its quota is spent.
     pub fn set_limit(&mut self, now: Time, container: Container, limit: Option<f64>) {
         self.shares.change(now, container.0 as usize, |kind| kind.limit = limit.map(millionths));
     }
 
-    /// Changes what a container counts for against the others.
+    /// Changes the weight of a container against the others.
     pub fn set_weight(&mut self, now: Time, container: Container, weight: u32) {
         self.shares.change(now, container.0 as usize, |kind| kind.weight = Weight::Together(weight.max(1)));
     }
 
-    /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A slow core that
-    /// has a job is in use.
+    /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A slowed-down core
+    /// with a job counts as in use.
     pub fn busy(&self, now: Time) -> u128 {
         self.shares.used(now) / u128::from(CORE)
     }
 
-    /// The same for the cores that a container uses. Those of all containers are together at most the host's.
+    /// The same for the cores that one container uses. The sum over all containers is at most the host's integral.
     pub fn container_busy(&self, now: Time, container: Container) -> u128 {
         (self.shares.used_by(container.0 as usize, now) >> USE_SHIFT) / u128::from(CORE)
     }

@@ -1,8 +1,8 @@
-//! Numbered places for things that come and go: a slab hands out the index of a free place and takes it back.
+//! Numbered places for values that come and go: a slab hands out the index of a free place and takes it back.
 //!
-//! A freed place is the next to be used (last in, first out), so the places in use stay few and warm in the cache,
-//! and nothing is allocated once the slab has reached its working size. [`Slab`] names a place by its bare index, for
-//! holders who know that it is theirs; [`KeyedSlab`] adds a generation, so that a key kept too long finds nothing.
+//! The place freed last is reused first (last in, first out), so the places in use stay few and warm in the cache, and
+//! nothing is allocated once the slab has reached its working size. [`Slab`] names a place by its bare index, for
+//! holders that own the place. [`KeyedSlab`] adds a generation, so that a stale key finds nothing.
 
 use std::num::NonZeroU32;
 
@@ -16,14 +16,14 @@ enum Place<T> {
     Free(u32),
 }
 
-/// No place: there are never so many.
+/// No place; the number of places never reaches this value.
 const NONE: u32 = u32::MAX;
 
 /// Places named by index, reused last in, first out.
 #[derive(Clone, Debug)]
 pub struct Slab<T> {
     places: Vec<Place<T>>,
-    /// The place freed last, or `NONE`.
+    /// The most recently freed place, or `NONE`.
     free: u32,
     len: usize,
 }
@@ -40,12 +40,12 @@ impl<T> Slab<T> {
         Self::default()
     }
 
-    /// The number of things held.
+    /// The number of values held.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is held.
+    /// Whether the slab is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -55,14 +55,14 @@ impl<T> Slab<T> {
         if self.free == NONE { self.places.len() as u32 } else { self.free }
     }
 
-    /// Puts `value` into the place freed last, or into a new one, and returns the index of the place.
+    /// Puts `value` into the place freed last, or into a new one, and returns the index.
     ///
     /// # Panics
-    /// When 2³² - 1 things are held at once, which no memory allows for things of any size.
+    /// If 2³² - 1 values are held at once, which only values of size zero would allow.
     #[inline]
     pub fn insert(&mut self, value: T) -> u32 {
         self.len += 1;
-        // The cold way does not take the value along, which would have to be put together on the stack for it.
+        // The cold path does not take `value` as an argument, which would force the value to be assembled on the stack.
         loop {
             let index = self.free;
             if let Some(place) = self.places.get_mut(index as usize) {
@@ -76,7 +76,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// A free place more, where there is none.
+    /// Adds a free place when none is left.
     #[cold]
     #[inline(never)]
     fn add(&mut self) {
@@ -85,7 +85,7 @@ impl<T> Slab<T> {
         push(&mut self.places, Place::Free(NONE));
     }
 
-    /// Takes the thing at `index` out and frees the place; `None` if nothing is there.
+    /// Removes the value at `index` and frees the place; `None` if the place is free.
     #[inline]
     pub fn remove(&mut self, index: u32) -> Option<T> {
         let place = self.places.get_mut(index as usize)?;
@@ -98,7 +98,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    /// What is held at `index`.
+    /// The value at `index`, if the place is in use.
     #[inline]
     pub fn get(&self, index: u32) -> Option<&T> {
         match self.places.get(index as usize) {
@@ -107,7 +107,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// What is held at `index`, to be changed.
+    /// The value at `index`, mutably, if the place is in use.
     #[inline]
     pub fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         match self.places.get_mut(index as usize) {
@@ -116,13 +116,13 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Asks for the value at `index` before it is needed ([`crate::prefetch`]).
+    /// Prefetches the value at `index` ([`crate::prefetch`]).
     #[inline(always)]
     pub fn prefetch(&self, index: u32) {
         prefetch(&self.places, index as usize);
     }
 
-    /// Everything held, with its index, in the order of the indices.
+    /// All values with their indices, in index order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, &T)> {
         self.places.iter().enumerate().filter_map(|(index, place)| match place {
             Place::Held(value) => Some((index as u32, value)),
@@ -130,7 +130,7 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Everything held, with its index, in the order of the indices, to be changed.
+    /// All values with their indices, in index order, mutably.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (u32, &mut T)> {
         self.places.iter_mut().enumerate().filter_map(|(index, place)| match place {
             Place::Held(value) => Some((index as u32, value)),
@@ -148,7 +148,7 @@ impl<T> Slab<T> {
 
 impl<T> std::ops::Index<u32> for Slab<T> {
     type Output = T;
-    /// What is held at `index`; panics if nothing is, which is a mistake of the holder.
+    /// The value at `index`. Panics if the place is free, which is a bug in the holder.
     #[inline]
     fn index(&self, index: u32) -> &T {
         self.get(index).expect("the index names a place in use")
@@ -162,9 +162,9 @@ impl<T> std::ops::IndexMut<u32> for Slab<T> {
     }
 }
 
-/// The name of a thing in a [`KeyedSlab`]: its place, and how often that place had been used before.
+/// The name of a value in a [`KeyedSlab`]: its place, and how often that place has been used.
 ///
-/// Eight bytes, also inside an `Option`.
+/// Eight bytes, even inside an `Option`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     index: u32,
@@ -172,7 +172,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The place. Unique among the things held at one instant.
+    /// The place, unique among the values held at one instant.
     #[inline]
     pub fn index(self) -> u32 {
         self.index
@@ -191,8 +191,8 @@ struct Dated<T> {
     place: Place<T>,
 }
 
-/// Places named by index and generation: a key to something that is gone finds nothing, even if the place is in use
-/// again. (A generation returns after 2³² uses of one place.)
+/// Places named by index and generation: a key to a removed value finds nothing, even if the place has been reused. (A
+/// generation repeats after 2³² uses of one place.)
 #[derive(Clone, Debug)]
 pub struct KeyedSlab<T> {
     places: Vec<Dated<T>>,
@@ -212,12 +212,12 @@ impl<T> KeyedSlab<T> {
         Self::default()
     }
 
-    /// The number of things held.
+    /// The number of values held.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is held.
+    /// Whether the slab is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -225,7 +225,7 @@ impl<T> KeyedSlab<T> {
     /// Puts `value` into the place freed last, or into a new one, and returns its key.
     ///
     /// # Panics
-    /// When 2³² - 1 things are held at once, which no memory allows for things of any size.
+    /// If 2³² - 1 values are held at once, which only values of size zero would allow.
     #[inline]
     pub fn insert(&mut self, value: T) -> Key {
         self.len += 1;
@@ -242,7 +242,7 @@ impl<T> KeyedSlab<T> {
         }
     }
 
-    /// A free place more, where there is none.
+    /// Adds a free place when none is left.
     #[cold]
     #[inline(never)]
     fn add(&mut self) {
@@ -251,7 +251,7 @@ impl<T> KeyedSlab<T> {
         push(&mut self.places, Dated { generation: NonZeroU32::MIN, place: Place::Free(NONE) });
     }
 
-    /// Takes the thing named by `key` out and frees its place; `None` if it is gone.
+    /// Removes the value named by `key` and frees its place; `None` if the value is gone.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let dated = self.places.get_mut(key.index as usize)?;
@@ -265,7 +265,7 @@ impl<T> KeyedSlab<T> {
         Some(value)
     }
 
-    /// The thing named by `key`, unless it is gone.
+    /// The value named by `key`, unless it is gone.
     #[inline]
     pub fn get(&self, key: Key) -> Option<&T> {
         match self.places.get(key.index as usize) {
@@ -274,7 +274,7 @@ impl<T> KeyedSlab<T> {
         }
     }
 
-    /// The thing named by `key`, to be changed, unless it is gone.
+    /// The value named by `key`, mutably, unless it is gone.
     #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         match self.places.get_mut(key.index as usize) {
@@ -283,7 +283,7 @@ impl<T> KeyedSlab<T> {
         }
     }
 
-    /// The key of what is held at the place `index` now.
+    /// The key of the value currently held at the place `index`.
     pub fn key_at(&self, index: u32) -> Option<Key> {
         match self.places.get(index as usize) {
             Some(Dated { generation, place: Place::Held(_) }) => Some(Key { index, generation: *generation }),
@@ -291,7 +291,7 @@ impl<T> KeyedSlab<T> {
         }
     }
 
-    /// Everything held, with its key, in the order of the places.
+    /// All values with their keys, in place order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Key, &T)> {
         self.places.iter().enumerate().filter_map(|(index, dated)| match &dated.place {
             Place::Held(value) => Some((Key { index: index as u32, generation: dated.generation }, value)),
@@ -299,7 +299,7 @@ impl<T> KeyedSlab<T> {
         })
     }
 
-    /// Everything held, with its key, in the order of the places, to be changed.
+    /// All values with their keys, in place order, mutably.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (Key, &mut T)> {
         self.places.iter_mut().enumerate().filter_map(|(index, dated)| match &mut dated.place {
             Place::Held(value) => Some((Key { index: index as u32, generation: dated.generation }, value)),

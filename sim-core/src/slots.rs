@@ -1,20 +1,20 @@
-//! A bounded number of places and the line of those who wait for one.
+//! A bounded number of places and the line of calls waiting for one.
 //!
-//! What a worker pool, a set of connections or a lock has in common: calls take a place or wait, a freed place goes to
-//! the next in line, and both the places held and the line measure themselves. Places held for a caller who has given
-//! up are told apart as wasted. Knows no engine: the caller says what time it is.
+//! The common part of a worker pool, a set of connections and a lock: calls take a place or wait, a freed place goes to
+//! the next in line, and both the places held and the line measure themselves. Places held for callers that have given
+//! up are counted as wasted. Independent of the engine: every method takes the current time.
 
 use crate::figures::{Figure, Figures, Set};
 use crate::gauge::Gauge;
 use crate::line::{Line, Popped};
 use crate::time::Time;
 
-/// What came of asking for a place.
+/// The result of asking for a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// There is a place; it is held from now on.
+    /// A place was free; the call now holds it.
     Granted,
-    /// It waits in the line.
+    /// The call waits in the line.
     Queued,
     /// The line is full.
     Full,
@@ -22,25 +22,25 @@ pub enum Admission {
 
 /// Places and a line, with their gauges.
 #[derive(Clone, Debug)]
-#[repr(C)] // What each call needs lies together, at the beginning.
+#[repr(C)] // Fields that every call needs come first and share a cache line.
 pub struct Slots {
     held: Gauge,
     waiting: Gauge,
     capacity: Option<u32>,
-    /// Whether more places are held than there are, since their number was lowered.
+    /// Whether more places are held than exist, because their number was lowered.
     has_excess: bool,
-    /// Whether the places do not count.
+    /// Whether the places are excluded from the count.
     is_retired: bool,
-    /// Those who wait.
+    /// The waiting calls.
     pub line: Line,
-    /// Places there are, those held in excess included.
+    /// Number of places, including those held in excess.
     places: Gauge,
     wasted: u128,
     measured_from: Time,
 }
 
 impl Slots {
-    /// So many places (`None`: no limit) and that line.
+    /// Slots with this many places (`None`: no limit) and this line.
     pub fn new(capacity: Option<u32>, line: Line) -> Slots {
         Slots {
             capacity,
@@ -55,29 +55,29 @@ impl Slots {
         }
     }
 
-    /// Places there are; `None` where there is no limit.
+    /// The number of places; `None` if unlimited.
     pub fn capacity(&self) -> Option<u32> {
         self.capacity
     }
 
-    /// Changes the number of places; those held beyond it are given back in their own time.
+    /// Changes the number of places; those held in excess are returned as their calls finish.
     pub fn set_capacity(&mut self, now: Time, capacity: Option<u32>) {
         self.capacity = capacity;
         self.settle_places(now);
     }
 
-    /// From now on the places do not count as places that there are.
+    /// Excludes the places from the count from now on.
     pub fn retire(&mut self, now: Time) {
         self.is_retired = true;
         self.settle_places(now);
     }
 
-    /// Places that count; `None` where there is no limit.
+    /// Counted places; `None` if unlimited.
     pub fn counted(&self) -> Option<u32> {
         if self.is_retired { Some(0) } else { self.capacity }
     }
 
-    /// They count again.
+    /// Includes the places in the count again.
     pub fn attend(&mut self, now: Time) {
         self.is_retired = false;
         self.settle_places(now);
@@ -95,24 +95,24 @@ impl Slots {
         self.held.value()
     }
 
-    /// How many wait now.
+    /// Calls waiting now.
     pub fn waiting(&self) -> u64 {
         self.line.len() as u64
     }
 
-    /// True where a place is free.
+    /// Whether a place is free.
     #[inline]
     pub fn has_room(&self) -> bool {
         self.capacity.is_none_or(|c| self.held.value() < c as u64)
     }
 
-    /// Takes a place if there is one, else waits if the line has room.
+    /// Takes a place if one is free; otherwise waits if the line has space.
     #[inline]
     pub fn ask(&mut self, now: Time, call: u32, priority: u8) -> Admission {
         self.ask_until(now, call, priority, None)
     }
 
-    /// The same for a call that may wait only until an instant; it is dropped when its turn comes after that.
+    /// The same for a call that may wait only until an instant; if its turn comes later, it is dropped.
     #[inline(always)]
     pub fn ask_until(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> Admission {
         if self.has_room() && self.line.is_empty() {
@@ -126,26 +126,26 @@ impl Slots {
         }
     }
 
-    /// Joins the line whether or not there is a place; false if it is full.
+    /// Joins the line whether or not a place is free; false if the line is full.
     pub fn wait(&mut self, now: Time, call: u32, priority: u8, until: Option<Time>) -> bool {
         let joined = self.line.push_until(now, call, priority, until).is_ok();
         self.waiting.set(now, self.line.len() as u64);
         joined
     }
 
-    /// Joins the line again, before those who came later, whatever its bound: the work on the call was interrupted.
+    /// Rejoins the line ahead of later arrivals, regardless of its bound, because the work on the call was interrupted.
     pub fn put_back(&mut self, now: Time, call: u32, priority: u8) {
         self.line.put_back(now, call, priority);
         self.waiting.set(now, self.line.len() as u64);
     }
 
-    /// Takes a place without asking (a thread that is made for the call).
+    /// Takes a place unconditionally (a thread created for the call).
     #[inline]
     pub fn take(&mut self, now: Time) {
         self.held.up(now);
     }
 
-    /// Gives a place back. `since` and `abandoned` say from when it was held and when its caller gave up.
+    /// Returns a place. `since` is when it was taken, `abandoned` when its caller gave up.
     #[inline]
     pub fn give_back(&mut self, now: Time, since: Time, abandoned: Option<Time>) {
         self.held.down(now);
@@ -158,7 +158,7 @@ impl Slots {
         }
     }
 
-    /// The next in line takes a place, if there are both; who is dropped on the way goes to `dropped`.
+    /// Gives a free place to the next in line, if there are both; calls dropped on the way go to `dropped`.
     #[inline(always)]
     pub fn next(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         if self.line.is_empty() || !self.has_room() {
@@ -167,7 +167,7 @@ impl Slots {
         self.next_of_line(now, dropped)
     }
 
-    /// The same where both are known to be there.
+    /// The same if both are known to exist.
     #[inline(always)]
     pub fn next_of_line(&mut self, now: Time, dropped: &mut Vec<u32>) -> Option<Popped> {
         debug_assert!(!self.line.is_empty() && self.has_room());
@@ -184,7 +184,7 @@ impl Slots {
         popped
     }
 
-    /// Takes a call out of the line; false if it was not in it.
+    /// Removes a call from the line; false if it was not in it.
     pub fn leave(&mut self, now: Time, call: u32) -> bool {
         self.line.note_age(now);
         let was_in = self.line.remove(call);
@@ -192,7 +192,7 @@ impl Slots {
         was_in
     }
 
-    /// Everybody is gone: no place is held, nobody waits. Measures live on.
+    /// Empties the places and the line. Measures are kept.
     pub fn clear(&mut self, now: Time) {
         self.held.set(now, 0);
         self.waiting.set(now, 0);
@@ -201,7 +201,7 @@ impl Slots {
         self.settle_places(now);
     }
 
-    /// The warm-up is over.
+    /// Resets the measures at the end of the warm-up.
     pub fn begin_measuring(&mut self, now: Time) {
         self.held.reset(now);
         self.places.reset(now);
@@ -211,7 +211,7 @@ impl Slots {
         self.measured_from = now;
     }
 
-    /// Reports the places of a component and those who wait for one.
+    /// Reports the places of a component and its waiting calls.
     pub fn figures(&self, now: Time, figures: &mut Figures) {
         self.figures_of_places(now, figures);
         if self.capacity.is_some() {
@@ -223,7 +223,7 @@ impl Slots {
         }
     }
 
-    /// Reports the places alone: of a component at which nobody waits.
+    /// Reports only the places, for a component without a line.
     pub fn figures_of_places(&self, now: Time, figures: &mut Figures) {
         let held = self.held.integral(now);
         figures.level(&HELD, self.held());
@@ -242,7 +242,7 @@ impl Slots {
         &self.held
     }
 
-    /// The number of those who wait, over time.
+    /// The number of waiting calls, over time.
     pub fn waiting_over_time(&self) -> &Gauge {
         &self.waiting
     }
@@ -250,37 +250,37 @@ impl Slots {
 
 /// Places held.
 pub const HELD: Figure = Figure::level("held", "Workers, connections or requests in use now.").for_screens();
-/// Places there are.
+/// The number of places.
 pub const CAPACITY: Figure =
     Figure::level("capacity", "Workers, connections or requests that can be in use.").for_screens();
-/// How many may wait.
+/// Maximum number of waiting calls.
 pub const QUEUE_BOUND: Figure = Figure::level("queue.bound", "Calls or messages that may wait.").for_screens();
-/// Places held, of those there are.
+/// Places held as a share of all places.
 pub const UTILIZATION: Figure =
     Figure::share("utilization", "Share of the workers or connections in use, time average; unknown if unlimited.")
         .kept();
-/// Places held in vain, of those held.
+/// Places held in vain as a share of places held.
 pub const WASTED_WORK: Figure =
     Figure::share("wasted_work", "Share of the busy time spent on calls whose caller had already given up.").kept();
-/// How many wait.
+/// Number of waiting calls.
 pub const QUEUE_DEPTH: Figure =
     Figure::gauge("queue.depth", "Calls waiting, or messages in a queue; time average.").kept();
-/// The most that waited.
+/// Maximum number of waiting calls.
 pub const QUEUE_DEPTH_MAX: Figure = Figure::level(
     "queue.depth_max",
     "Largest number of waiting calls or messages after the warm-up; with several replicas, the sum of their maxima.",
 );
-/// How many wait at the end.
+/// Number of waiting calls at the end.
 pub const QUEUE_DEPTH_END: Figure =
     Figure::level("queue.depth_end", "Calls waiting at the end, or messages in a queue.");
-/// For how long the first of them has waited.
+/// How long the oldest call has waited.
 pub const QUEUE_OLDEST_AGE: Figure = Figure::peak(
     "queue.oldest_age",
     "Greatest age of the oldest waiting call or message; as a time series, its age at the end of each window.",
 )
 .in_seconds();
 
-/// What [`Slots::figures`] reports.
+/// The figures that [`Slots::figures`] reports.
 pub const FIGURES: Set = &[
     &HELD,
     &CAPACITY,
@@ -293,7 +293,7 @@ pub const FIGURES: Set = &[
     &QUEUE_OLDEST_AGE,
 ];
 
-/// What [`Slots::figures_of_places`] reports.
+/// The figures that [`Slots::figures_of_places`] reports.
 pub const FIGURES_OF_PLACES: Set = &[&HELD, &CAPACITY, &UTILIZATION, &QUEUE_BOUND, &WASTED_WORK];
 
 #[cfg(test)]
@@ -304,7 +304,7 @@ mod tests {
     use crate::random::Stream;
     use std::collections::VecDeque;
 
-    /// The obvious way: who holds a place since when, who waits, and every nanosecond counted on its own.
+    /// The obvious way: holders with start times, waiting calls, and every nanosecond counted individually.
     #[derive(Default)]
     struct Twin {
         held: Vec<(u32, Time)>,

@@ -1,11 +1,12 @@
-//! Tables that grow with what is under way and then stay as they are.
+//! Tables that grow with the work in progress and then keep their size.
 //!
-//! A vector that doubles leaves up to half of itself empty for the rest of a run, and in a large system these tables are most
-//! of the memory. They grow by a sixteenth instead: each entry is moved some times more while the table fills, and never again.
+//! A vector that doubles leaves up to half of its memory unused for the rest of a run, and in a large system these
+//! tables are most of the memory. They grow by a sixteenth instead: each entry is moved a few more times while the
+//! table fills, and never again.
 
 use std::collections::VecDeque;
 
-/// Entries that there is room for from the start.
+/// Minimum number of entries to reserve.
 const LEAST: usize = 4;
 
 /// Adds an entry.
@@ -35,7 +36,7 @@ pub fn push_back<T>(ring: &mut VecDeque<T>, value: T) {
     }
 }
 
-/// Makes sure that there is an entry of that index: those before it, too, are `value` where they were not there.
+/// Extends the table with `value` up to and including `index`, if necessary.
 #[inline]
 pub fn reach<T: Clone>(table: &mut Vec<T>, index: usize, value: T) {
     if index >= table.len() {

@@ -1,9 +1,9 @@
-//! Time as integer nanoseconds: the same on every machine, with no rounding that depends on what came before.
+//! Time as integer nanoseconds: the same on every machine, without accumulated rounding.
 //!
-//! An instant counts from the start of the run, warm-up included, so it is never negative. The first nanosecond of
-//! the measured window is the warm-up's length.
+//! An instant counts from the start of the run, including the warm-up, so it is never negative. The measured window
+//! begins at the instant equal to the length of the warm-up.
 
-/// An instant: nanoseconds since the run began, warm-up included.
+/// An instant: nanoseconds since the start of the run, including the warm-up.
 pub type Time = u64;
 /// A duration in nanoseconds.
 pub type Span = u64;
@@ -21,7 +21,7 @@ pub const MINUTE: Span = 60 * SECOND;
 /// One hour in nanoseconds.
 pub const HOUR: Span = 60 * MINUTE;
 
-/// The span in seconds, rounded to the nearest representable number. For reports, never for arithmetic of the model.
+/// The span in seconds, rounded to the nearest representable number. For reports, never for arithmetic in the model.
 pub fn seconds(span: Span) -> f64 {
     span as f64 / SECOND as f64
 }

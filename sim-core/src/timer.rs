@@ -1,13 +1,13 @@
-//! What a timer says when it goes off.
+//! The payload of a timer.
 
 use crate::calls::CallId;
 
-/// A timer that went off, as it was set.
+/// The payload of a timer, as it was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer {
-    /// What for; the component's own numbering.
+    /// The purpose, in the component's own numbering.
     pub what: u8,
-    /// Which call or record; the component's own meaning ([`CallId::to_bits`] for a call).
+    /// The call or record concerned, in the component's own encoding ([`CallId::to_bits`] for a call).
     pub data: u64,
 }
 
@@ -17,7 +17,7 @@ impl Timer {
         Timer { what, data: call.to_bits() }
     }
 
-    /// The call it is for.
+    /// The call that the timer is for.
     pub fn call(self) -> CallId {
         CallId::from_bits(self.data)
     }

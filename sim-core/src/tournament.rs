@@ -1,23 +1,24 @@
-//! The least of a few keys of which one changes at a time.
+//! The minimum of a few keys, of which one changes at a time.
 //!
-//! Each holder of a key has a number. A small tournament is played between them: when a key changes, only its games are
-//! played again.
+//! Each holder of a key has a number. The holders form a small tournament tree: when a key changes, only the games on
+//! its path are replayed.
 
-/// More than any key: the holder has none.
+/// Greater than any key: the holder has no key.
 pub(crate) const NO_KEY: u128 = u128::MAX;
 
-/// The keys of some holders, and the least of them.
+/// The keys of the holders, and their minimum.
 #[derive(Clone, Debug)]
 pub(crate) struct Tournament {
     /// The key of each holder, padded to a power of two.
     keys: Vec<u128>,
-    /// Node 1 is the final, node n is played by the winners of 2n and 2n + 1, the last half are the holders.
+    /// Winners by node: node 1 is the final, node n is played by the winners of 2n and 2n + 1, and the last half are
+    /// the holders.
     winners: Vec<u32>,
     least: u128,
 }
 
 impl Tournament {
-    /// With room for one holder, who has no key.
+    /// Capacity for one holder, without a key.
     pub(crate) fn new() -> Self {
         Tournament { keys: vec![NO_KEY], winners: vec![0, 0], least: NO_KEY }
     }
@@ -28,7 +29,7 @@ impl Tournament {
         self.least
     }
 
-    /// Whose it is.
+    /// The holder of the least key.
     #[inline(always)]
     pub(crate) fn first(&self) -> usize {
         self.winners[1] as usize
@@ -39,13 +40,13 @@ impl Tournament {
         self.keys[holder]
     }
 
-    /// A holder's key is this from now on.
+    /// Sets a holder's key.
     #[inline(always)]
     pub(crate) fn set(&mut self, holder: usize, key: u128) {
         let keys = self.keys.as_mut_slice();
         let winners = self.winners.as_mut_slice();
         keys[holder] = key;
-        // The winner so far is carried along. To read back what was just written, in two halves, would take long.
+        // The winner is carried along in registers; reading back the halves just written would stall.
         let (mut winner, mut least) = (holder as u32, key);
         let mut node = holder + keys.len();
         while node > 1 {
@@ -60,7 +61,7 @@ impl Tournament {
         self.least = least;
     }
 
-    /// Makes room for so many holders.
+    /// Grows to at least this many holders.
     pub(crate) fn make_room(&mut self, holders: usize) {
         let width = holders.next_power_of_two();
         if width <= self.keys.len() {
@@ -97,7 +98,7 @@ mod tests {
                     twin.resize(holder + 1, NO_KEY);
                     tournament.make_room(holder + 1);
                 }
-                // Keys are distinct, and every so often one is taken away.
+                // Keys are distinct, and occasionally one is removed.
                 let key = if key < 100 { NO_KEY } else { key << 32 | nth as u128 };
                 tournament.set(holder, key);
                 twin[holder] = key;

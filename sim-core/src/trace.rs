@@ -1,10 +1,10 @@
-//! What happened to single requests: every call that was made for one, from when until when, and what for.
+//! Traces of individual requests: every call made for a request, its start and end, and how its time was spent.
 //!
-//! Requests are traced only where somebody wants to look at them, and nothing but this table knows that they are: a run
-//! ends the same with it and without. Which requests are traced is decided by their keys, as in
-//! [`crate::breakdown`]: a key must end in so many zero bits, and one more whenever there are too many, so that
-//! every request of the run had the same chance and what is kept stays small. Unlike there, a call that is given up is
-//! followed on: what is done for it afterwards is done for nobody.
+//! Tracing is optional, and nothing outside this table depends on it: a run gives the same result with and without
+//! tracing. As in [`crate::breakdown`], the key of a request decides whether it is traced. The key must end in a
+//! certain number of zero bits, and that number rises by one whenever too many requests are traced, so every request of
+//! the run has the same chance and the table stays small. Unlike in the breakdown, a call that its caller has given up
+//! on is still followed; its later work benefits no caller.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,47 +14,47 @@ use crate::calls::GroupId;
 use crate::outcome::Answer;
 use crate::time::Time;
 
-/// More traced requests than this are thinned out.
+/// Traced requests above which the sample is thinned out.
 pub const REQUESTS_MAX: usize = 512;
-/// More calls of one request than this are not written down.
+/// Calls recorded per request; further ones are dropped.
 pub const CALLS_MAX: usize = 256;
 
-/// A stretch of a call's time in which it was not waiting for another call.
+/// A period of a call's time during which it was not waiting for another call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
-    /// What the time was spent on, and where.
+    /// The activity and its place.
     pub part: Part,
-    /// From when …
+    /// Start of the stretch.
     pub from: Time,
-    /// … until when; later than `from`.
+    /// End of the stretch; later than `from`.
     pub until: Time,
 }
 
-/// A call that was made for a traced request, or a branch of one.
+/// A call, or a branch of one, made for a traced request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TracedCall {
-    /// Which of the request's calls it was made for; `None` for the request itself.
+    /// Index of the parent call within the request; `None` for the request itself.
     pub parent: Option<u32>,
-    /// Who serves it.
+    /// The group that serves the call.
     pub place: GroupId,
-    /// True for an attempt that is not the first, and for all that is done for one.
+    /// True for an attempt after the first, and for all calls made on its behalf.
     pub is_retry: bool,
-    /// When it was made; of the request itself, when it should have been sent.
+    /// When the call was made; for the request itself, its intended send time.
     pub begun: Time,
-    /// When its caller gave up waiting.
+    /// When the caller gave up waiting.
     pub given_up: Option<Time>,
-    /// When it was answered, or was over without; `None` while it goes on.
+    /// When the call was answered or ended without an answer; `None` while it is open.
     pub ended: Option<Time>,
-    /// How it was answered; `None` while it goes on, and where nothing ever came back.
+    /// The answer; `None` while the call is open, and if no answer ever came back.
     pub answer: Option<Answer>,
-    /// What its own time was spent on, in order.
+    /// How the call spent its own time, in chronological order.
     pub stretches: Vec<Stretch>,
-    /// Up to when that is known.
+    /// End of the time accounted for so far.
     until: Time,
 }
 
 impl TracedCall {
-    /// A call of which nothing is known yet.
+    /// A call with no time accounted for.
     pub fn new(parent: Option<u32>, place: GroupId, is_retry: bool, begun: Time) -> TracedCall {
         TracedCall {
             parent,
@@ -69,7 +69,7 @@ impl TracedCall {
         }
     }
 
-    /// What has not been accounted for until `at` was spent on this.
+    /// Attributes the time up to `at` that is not yet accounted for to `part`.
     pub fn spend(&mut self, part: Part, at: Time) {
         if at > self.until {
             match self.stretches.last_mut() {
@@ -88,31 +88,31 @@ pub struct TracedRequest {
     pub key: u64,
     /// The link of the workload that sent it.
     pub source: GroupId,
-    /// The request itself and the calls that were made for it, each after the one it was made for.
+    /// The request itself and the calls made for it; each call comes after its parent.
     pub calls: Vec<TracedCall>,
-    /// True where calls are missing because there were too many.
+    /// Whether calls are missing because there were too many.
     pub is_cut: bool,
 }
 
-/// All of them.
+/// All traced requests.
 #[derive(Clone, Debug, Default)]
 pub struct Traces {
-    /// How many zero bits a key must end in.
+    /// Number of zero bits that a key must end in.
     zeros: u32,
-    /// By their ordinal numbers.
+    /// Traced requests by ordinal number.
     requests: BTreeMap<u64, Arc<TracedRequest>>,
-    /// Which request, and which of its calls, an open call is.
+    /// Request and row of each open call.
     open: BTreeMap<u32, (u64, u32)>,
     count: u64,
 }
 
 impl Traces {
-    /// Requests that are kept, in the order in which they were sent.
+    /// The traced requests, in the order in which they were sent.
     pub fn requests(&self) -> impl ExactSizeIterator<Item = &Arc<TracedRequest>> {
         self.requests.values()
     }
 
-    /// A request is sent, which should have been at `since`. It waited at `source` until now.
+    /// Begins a request that was due at `since` and waited at `source` until `now`.
     pub(crate) fn begin(&mut self, call: u32, key: u64, group: GroupId, source: GroupId, since: Time, now: Time) {
         if key.trailing_zeros() < self.zeros {
             return;
@@ -130,7 +130,7 @@ impl Traces {
         }
     }
 
-    /// A call, or a branch, is made for another.
+    /// Records a call or a branch made on behalf of another call.
     pub(crate) fn open(&mut self, call: u32, parent: u32, place: GroupId, is_retry: bool, now: Time) {
         let Some(&(number, row)) = self.open.get(&parent) else { return };
         let Some(request) = self.requests.get_mut(&number).map(Arc::make_mut) else { return };
@@ -147,7 +147,7 @@ impl Traces {
         Some((Arc::make_mut(self.requests.get_mut(&number)?), row as usize))
     }
 
-    /// A stretch of a call that `own` serves comes to its end.
+    /// Ends a stretch of a call that `own` serves.
     pub(crate) fn spend(&mut self, call: u32, own: GroupId, part: Part, now: Time) {
         if let Some((request, row)) = self.find(call) {
             request.calls[row].place = own;
@@ -155,7 +155,7 @@ impl Traces {
         }
     }
 
-    /// A call is given up. True where it is traced, and so followed on.
+    /// Records that the caller gave up on a call. Returns whether the call is traced and so still followed.
     pub(crate) fn give_up(&mut self, call: u32, now: Time) -> bool {
         let Some((request, row)) = self.find(call) else { return false };
         request.calls[row].given_up = Some(now);
@@ -163,7 +163,7 @@ impl Traces {
         true
     }
 
-    /// A call has been answered, or is over without an answer.
+    /// Records that a call was answered or ended without an answer.
     pub(crate) fn end(&mut self, call: u32, answer: Option<Answer>, now: Time) {
         if let Some((request, row)) = self.find(call) {
             let ended = &mut request.calls[row];
@@ -176,7 +176,7 @@ impl Traces {
     }
 }
 
-/// Who made a call waited for it until now, and served its own caller before.
+/// Accounts for the caller's time: it served its own caller until it made this call, then waited until `now`.
 fn wait_until(request: &mut TracedRequest, row: usize, now: Time) {
     let (begun, parent) = (request.calls[row].begun, request.calls[row].parent);
     if let Some(caller) = parent.and_then(|parent| request.calls.get_mut(parent as usize)) {

@@ -1,12 +1,12 @@
-//! Turns: cores that jobs have one after the other, for a slice of time each, with a cost of switching between them.
+//! Time slicing: cores that run one job after the other, for a time slice each, with a cost for context switches.
 //!
-//! A job that gets a core keeps it until it is complete, or until its slice is over and another waits. Changing to another job takes
-//! the core for so long, during which nothing is done for anybody; a core that was idle pays nothing. Containers have weights:
-//! whose jobs are next is decided by what each has used for its weight, as fair schedulers do it (Linux' CFS and EEVDF); within a
-//! container jobs take turns. So with one container this is round robin. A container that comes back from having nothing to do
-//! is taken to have used as much as the one that is next.
+//! A job that gets a core keeps it until it is complete, or until its slice is over and another job waits. A switch to
+//! another job occupies the core for a fixed time without doing any work; a previously idle core pays nothing.
+//! Containers have weights: the next container is the one with the lowest use relative to its weight, as in fair
+//! schedulers (Linux' CFS and EEVDF), and within a container jobs take turns. So a single container gives round robin.
+//! When an idle container gets a job, its use is raised to at least that of the container that is next.
 //!
-//! What is left out: jobs do not interrupt each other when they come, and every core takes from one line.
+//! Not modelled: preemption by arriving jobs, and per-core queues; all cores share one queue.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,16 +14,16 @@ use crate::sharing::{CORES_MAX, Container, JobId, SPEED, billionths};
 use crate::slab::KeyedSlab;
 use crate::time::{Span, Time};
 
-/// How cores change from one job to the next.
+/// How cores switch between jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turning {
-    /// How long a job has a core while others wait; at least 1.
+    /// Length of a time slice while other jobs wait; at least 1.
     pub slice: Span,
-    /// What changing to another takes.
+    /// Cost of a context switch.
     pub switch: Span,
 }
 
-/// What a container has used for its weight, in 2⁻²⁰ core-nanoseconds.
+/// Use of a container relative to its weight, in 2⁻²⁰ core-nanoseconds.
 type Virtual = u128;
 
 #[derive(Clone, Debug)]
@@ -31,24 +31,24 @@ struct Job {
     container: u32,
     key: u32,
     order: u64,
-    /// Work at full speed, in billionths of a nanosecond.
+    /// Remaining work at full speed, in billionths of a nanosecond.
     left: u128,
-    /// The core that it has.
+    /// The core that runs the job.
     core: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
 struct Queue {
     weight: u32,
-    /// Its jobs stand still.
+    /// Whether its jobs are stopped.
     stands: bool,
     speed: u64,
     len: usize,
     waiting: VecDeque<JobId>,
-    /// How many of those there are still.
+    /// Number of jobs in `waiting` that are still valid.
     waits: usize,
     used_for_weight: Virtual,
-    /// Cores that its jobs have, since when, and the integral of that until then.
+    /// The number of cores its jobs have, since when, and the integral of that until then.
     has: u64,
     at: Time,
     used: u128,
@@ -57,12 +57,12 @@ struct Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
     Idle,
-    /// It changes to a job until then.
+    /// Switching to a job until that instant.
     Switches {
         job: JobId,
         until: Time,
     },
-    /// It works at one since then; its slice ends at another time.
+    /// Working on a job since that instant; its slice ends at `slice_ends`.
     Works {
         job: JobId,
         since: Time,
@@ -73,26 +73,26 @@ enum Doing {
 #[derive(Clone, Copy, Debug)]
 struct Core {
     doing: Doing,
-    /// When something is to be done about it.
+    /// The next instant at which the core needs attention.
     next: Option<Time>,
-    /// Since when what it uses has not been charged to a container.
+    /// End of the use already charged to a container.
     charged: Time,
 }
 
-/// What switching has taken since the end of the warm-up.
+/// The cost of context switches since the end of the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Switched {
-    /// How often.
+    /// Number of switches.
     pub count: u64,
-    /// Core-nanoseconds.
+    /// Core-nanoseconds spent on switches.
     pub spent: u128,
 }
 
-/// Cores that jobs of containers have in turns.
+/// Cores that run the jobs of containers in time slices.
 #[derive(Clone, Debug)]
 pub struct Turns {
     turning: Turning,
-    /// In millionths of a core.
+    /// Total capacity, in millionths of a core.
     capacity: u64,
     speed: u64,
     cores: Vec<Core>,
@@ -100,21 +100,21 @@ pub struct Turns {
     /// When each core needs attention.
     next: BTreeSet<(Time, u32)>,
     queues: Vec<Queue>,
-    /// Containers with a job that waits, by what they have used for their weight.
+    /// Containers with waiting jobs, ordered by their use relative to their weight.
     ready: BTreeSet<(Virtual, u32)>,
-    /// What the container that was next had used when it was chosen last.
+    /// The relative use of the container chosen last, at the time of the choice.
     least: Virtual,
     jobs: KeyedSlab<Job>,
     order: u64,
     switched: Switched,
-    /// Cores that have a job, and the integral of that.
+    /// The number of cores with a job, since when, and the integral of that.
     busy: u64,
     at: Time,
     used: u128,
 }
 
 impl Turns {
-    /// So many cores (to a millionth); of a fraction each core is slower.
+    /// A set of this many cores (to a millionth); for a fractional number, each core is slower.
     pub fn new(cores: f64, turning: Turning) -> Turns {
         let mut turns = Turns {
             turning: Turning { slice: turning.slice.max(1), ..turning },
@@ -137,7 +137,7 @@ impl Turns {
         turns
     }
 
-    /// Adds a container that counts for `weight` (at least 1) against the others.
+    /// Adds a container with `weight` (at least 1) against the others.
     pub fn add_container(&mut self, now: Time, weight: u32) -> Container {
         self.queues.push(Queue {
             weight: weight.max(1),
@@ -159,12 +159,12 @@ impl Turns {
         self.jobs.len()
     }
 
-    /// Whether there is no job.
+    /// Whether there are no jobs.
     pub fn is_empty(&self) -> bool {
         self.jobs.is_empty()
     }
 
-    /// How many cores there are.
+    /// The number of cores.
     pub fn cores(&self) -> f64 {
         self.capacity as f64 / 1e6
     }
@@ -174,12 +174,12 @@ impl Turns {
         self.queues[container.index() as usize].len
     }
 
-    /// How many cores a container uses, in millionths of a core.
+    /// The number of cores that a container uses, in millionths of a core.
     pub fn container_using(&self, container: Container) -> u64 {
         self.queues[container.index() as usize].has * self.of_a_core()
     }
 
-    /// How many cores are in use, in millionths of a core.
+    /// The number of cores in use, in millionths of a core.
     pub fn using(&self) -> u64 {
         self.busy * self.of_a_core()
     }
@@ -189,12 +189,12 @@ impl Turns {
         self.switched
     }
 
-    /// The warm-up is over.
+    /// Resets the measures at the end of the warm-up.
     pub fn begin_measuring(&mut self) {
         self.switched = Switched::default();
     }
 
-    /// What one of the cores counts for, in millionths.
+    /// The capacity of one core, in millionths.
     fn of_a_core(&self) -> u64 {
         self.capacity / (self.cores.len() as u64).max(1)
     }
@@ -204,7 +204,7 @@ impl Turns {
         ((own * u128::from(self.speed)) / u128::from(SPEED)) as u64
     }
 
-    /// The job that the caller knows as `key` begins in a container; it needs a core for `work` nanoseconds at full speed.
+    /// Adds a job that the caller knows as `key` to a container; it needs a core for `work` nanoseconds at full speed.
     pub fn add(&mut self, now: Time, container: Container, key: u32, work: Span) -> JobId {
         let (number, left) = (container.index(), u128::from(work) * u128::from(SPEED));
         let job = self.jobs.insert(Job { container: number, key, order: self.order, left, core: None });
@@ -215,7 +215,7 @@ impl Turns {
         job
     }
 
-    /// A job waits for a core, behind or before the others of its container.
+    /// Queues a job for a core, behind or ahead of the others in its container.
     fn wait(&mut self, container: u32, job: JobId, first: bool) {
         let queue = &mut self.queues[container as usize];
         match first {
@@ -229,7 +229,7 @@ impl Turns {
         }
     }
 
-    /// The next job to have a core.
+    /// Takes the next job to run.
     fn choose(&mut self) -> Option<JobId> {
         let (used, container) = self.ready.first().copied()?;
         self.least = self.least.max(used);
@@ -247,7 +247,7 @@ impl Turns {
         Some(job)
     }
 
-    /// Idle cores take jobs that wait.
+    /// Assigns waiting jobs to idle cores.
     fn fill(&mut self, now: Time) {
         while let Some(core) = self.idle.first().copied() {
             let Some(job) = self.choose() else { return };
@@ -256,7 +256,7 @@ impl Turns {
         }
     }
 
-    /// A core has a job, at once or after a switch.
+    /// Assigns a job to a core, immediately or after a switch.
     fn begin(&mut self, now: Time, core: u32, job: JobId, switches: bool) {
         let Some(at) = self.jobs.get_mut(job) else { return };
         at.core = Some(core);
@@ -280,7 +280,7 @@ impl Turns {
         self.set(core, Doing::Works { job, since: now, slice_ends }, next);
     }
 
-    /// When a job that works since now is complete, or its slice is over.
+    /// When a job that has worked since `since` completes, or its slice ends.
     fn attention(&self, since: Time, job: JobId, slice_ends: Time) -> Option<Time> {
         let job = self.jobs.get(job)?;
         let speed = u128::from(self.speed_of(job.container));
@@ -301,7 +301,7 @@ impl Turns {
         self.next.extend(next.map(|next| (next, core)));
     }
 
-    /// So many more cores are had by the jobs of a container.
+    /// Changes the number of cores that the jobs of a container have.
     fn count(&mut self, now: Time, container: u32, change: i64) {
         self.used = self.busy_millionths(now);
         self.at = self.at.max(now);
@@ -317,7 +317,7 @@ impl Turns {
         self.used + u128::from(now.saturating_sub(self.at)) * u128::from(self.busy) * u128::from(self.of_a_core())
     }
 
-    /// What a core has done until now is done: the job has so much less left, and its container has used so much more.
+    /// Accounts for a core's work until `now`: reduces the job's remaining work and charges its container.
     fn settle(&mut self, now: Time, core: u32) {
         let at = self.cores[core as usize];
         let job = match at.doing {
@@ -347,7 +347,7 @@ impl Turns {
         }
     }
 
-    /// A core has no job any more: it changes to the next, which may be the one that it had, or is idle.
+    /// Releases a core: it switches to the next job, possibly the same one, or becomes idle.
     fn release(&mut self, now: Time, core: u32, container: u32, had: Option<JobId>) {
         self.count(now, container, -1);
         match self.choose() {
@@ -359,13 +359,13 @@ impl Turns {
         }
     }
 
-    /// When something is to be done next if nothing changes until then: a job is complete, or a turn is over.
+    /// When the next job completes or the next slice or switch ends, if nothing changes until then.
     pub fn next_completion(&self) -> Option<Time> {
         self.next.first().map(|(at, _)| *at)
     }
 
-    /// Ends the jobs that are complete at `now`, and turns that are over, and appends the numbers by which the caller knows those
-    /// jobs to `done`, in the order in which they began.
+    /// Processes the completions and slice ends up to `now` and appends the caller's keys of the completed jobs to
+    /// `done`, in the order in which the jobs began.
     pub fn complete_due(&mut self, now: Time, done: &mut Vec<u32>) {
         let mut complete: Vec<(u64, u32)> = Vec::new();
         while let Some((at, core)) = self.next.first().copied().filter(|(at, _)| *at <= now) {
@@ -385,7 +385,7 @@ impl Turns {
                         if let Some(of) = self.jobs.get_mut(job) {
                             of.core = None;
                         }
-                        // It stands behind the others before the next is chosen.
+                        // The job is queued behind the others before the next one is chosen.
                         self.wait(container, job, false);
                         self.release(at, core, container, Some(job));
                     } else {
@@ -401,7 +401,7 @@ impl Turns {
         done.extend(complete.into_iter().map(|(_, key)| key));
     }
 
-    /// The work left of a job, rounded up.
+    /// The remaining work of a job, rounded up.
     pub fn left(&self, now: Time, id: JobId) -> Option<Span> {
         let job = self.jobs.get(id)?;
         let done = match job.core.map(|core| self.cores[core as usize].doing) {
@@ -413,7 +413,7 @@ impl Turns {
         Some(job.left.saturating_sub(done).div_ceil(u128::from(SPEED)) as Span)
     }
 
-    /// Takes a job back and returns the work that was left, rounded up; `None` if it is complete or gone.
+    /// Removes a job and returns the remaining work, rounded up; `None` if the job is complete or gone.
     pub fn remove(&mut self, now: Time, id: JobId) -> Option<Span> {
         let left = self.left(now, id)?;
         let core = self.jobs.get(id)?.core;
@@ -439,7 +439,8 @@ impl Turns {
         Some(left)
     }
 
-    /// Ends all jobs of a container, complete or not, and appends their numbers to `gone` in the order in which they began.
+    /// Removes all jobs of a container, complete or not, and appends their keys to `gone` in the order in which the
+    /// jobs began.
     pub fn clear(&mut self, now: Time, container: Container, gone: &mut Vec<u32>) {
         let number = container.index();
         let working: Vec<JobId> = (0..self.cores.len() as u32).filter_map(|core| self.job_on(core)).collect();
@@ -450,7 +451,7 @@ impl Turns {
                 all.insert(job.order, (id, job.key));
             }
         }
-        // None of them is to take the core of another.
+        // Prevents one of them from getting the core of another.
         self.stand(now, number, true);
         for (id, key) in all.into_values() {
             self.remove(now, id);
@@ -466,7 +467,7 @@ impl Turns {
         }
     }
 
-    /// The jobs of a container stand still, or go on.
+    /// Stops or resumes the jobs of a container.
     pub fn set_standing(&mut self, now: Time, container: Container, stands: bool) {
         self.stand(now, container.index(), stands);
     }
@@ -497,7 +498,7 @@ impl Turns {
         }
     }
 
-    /// Changes the speed of a container's jobs, which multiplies that of the cores.
+    /// Changes the speed factor of a container's jobs, which multiplies the speed of the cores.
     pub fn set_container_speed(&mut self, now: Time, container: Container, factor: f64) {
         self.settle_all(now);
         self.queues[container.index() as usize].speed = billionths(factor);
@@ -528,7 +529,7 @@ impl Turns {
         let cores = cores.clamp(0.0, CORES_MAX);
         self.capacity = (cores * 1e6).round() as u64;
         let count = (self.capacity.div_ceil(1_000_000)) as usize;
-        // Those that go give their jobs back.
+        // Removed cores return their jobs to the queue.
         for core in (count..self.cores.len()).rev() {
             let core = core as u32;
             if let Some(id) = self.job_on(core)
@@ -546,20 +547,20 @@ impl Turns {
         let there = self.cores.len();
         self.cores.resize(count, Core { doing: Doing::Idle, next: None, charged: now });
         self.idle.extend((there..count).map(|core| core as u32));
-        // Of a fraction each is slower.
+        // For a fractional number of cores, each core is slower.
         let share = if count > 0 { self.capacity as f64 / 1e6 / count as f64 } else { 0.0 };
         self.speed = billionths(share);
         self.foresee_all(now);
         self.fill(now);
     }
 
-    /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A core that changes from one
-    /// job to the next is in use.
+    /// The integral of cores in use from the beginning to `now`, in core-nanoseconds, rounded down. A core that is
+    /// switching counts as in use.
     pub fn busy(&self, now: Time) -> u128 {
         self.busy_millionths(now) / 1_000_000
     }
 
-    /// The same for the cores that a container uses.
+    /// The same for the cores that one container uses.
     pub fn container_busy(&self, now: Time, container: Container) -> u128 {
         let queue = &self.queues[container.index() as usize];
         let since = u128::from(now.saturating_sub(queue.at)) * u128::from(queue.has) * u128::from(self.of_a_core());

@@ -1,9 +1,10 @@
-//! Undertakings: all that a request sets off, whoever still waits for it.
+//! Undertakings: all work that a request sets off, whether or not a caller still waits for it.
 //!
-//! A request may be answered before its work is done: steps go on after the answer, calls are only sent, messages wait in a queue.
-//! Each of these is a part of the request's undertaking, as the request itself is until it is answered. Parts come and go;
-//! with the last the undertaking is settled, and whoever began the request is told. One that has failed – a message was lost,
-//! a replica died in the middle of a part – is settled no earlier, and as failed.
+//! A request may be answered before its work is done: steps continue after the answer, one-way calls are sent, messages
+//! wait in a queue. Each of these is a part of the request's undertaking, and so is the request itself until it is
+//! answered. Parts join and leave; when the last one leaves, the undertaking is settled and the node that began the
+//! request is notified. If a part fails (a message was lost, a replica died in the middle of a part), the undertaking
+//! still settles only with its last part, but counts as failed.
 //!
 //! ```text
 //!   request ─▶ answered ──────────────┐
@@ -13,32 +14,32 @@
 //!                                └─▶ message ─▶ …
 //! ```
 //!
-//! Calls and records carry the name of their undertaking as a part of their baggage. An undertaking takes 20 bytes, since there is
-//! one for each message that waits.
+//! Calls and records carry the name of their undertaking in their baggage. An undertaking takes only 20 bytes, because
+//! each waiting message has one.
 
 use crate::calls::NodeId;
 use crate::table::push;
 use crate::time::Time;
 
-/// An undertaking that is settled.
+/// A settled undertaking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// When its request should have been sent.
+    /// When its request was due to be sent.
     pub began: Time,
-    /// What its request asked for.
+    /// The operation of its request.
     pub op: u16,
-    /// Whether its request was answered well.
+    /// Whether its request was answered successfully.
     pub answered_well: bool,
-    /// Whether a part of it has failed.
+    /// Whether any of its parts failed.
     pub failed: bool,
 }
 
-/// An undertaking that is under way, whose request has been answered well.
+/// An undertaking in progress whose request has been answered successfully.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnderWay {
-    /// When its request should have been sent.
+    /// When its request was due to be sent.
     pub began: Time,
-    /// What its request asked for.
+    /// The operation of its request.
     pub op: u16,
 }
 
@@ -47,24 +48,24 @@ const ANSWERED_WELL: u32 = 1 << 30;
 const PARTS: u32 = ANSWERED_WELL - 1;
 const NONE: u32 = u32::MAX;
 
-/// 20 bytes.
+/// One undertaking, 20 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Undertaking {
-    /// Odd while it is under way.
+    /// Odd while the undertaking is in progress.
     generation: u32,
-    /// Who began it, and what was asked for; of a free place, the place freed before.
+    /// Row of the beginning node and operation; for a free place, the place freed before.
     row: u32,
     began: [u32; 2],
-    /// How many parts are under way, and what else there is to know.
+    /// The number of parts in progress, with the flags in the top two bits.
     parts: u32,
 }
 
-/// All that are under way.
+/// All undertakings in progress.
 #[derive(Clone, Debug)]
 pub(crate) struct Undertakings {
     places: Vec<Undertaking>,
     free: u32,
-    /// Who begins some, and what they ask for.
+    /// Pairs of beginning node and operation.
     rows: Vec<(NodeId, u16)>,
 }
 
@@ -75,7 +76,8 @@ impl Default for Undertakings {
 }
 
 impl Undertakings {
-    /// One begins with its request as its first part. Its name, which is not [`NO_UNDERTAKING`](crate::NO_UNDERTAKING).
+    /// Begins an undertaking with its request as the first part. Returns its name, which is never
+    /// [`NO_UNDERTAKING`](crate::NO_UNDERTAKING).
     pub(crate) fn begin(&mut self, node: NodeId, op: u16, began: Time) -> u64 {
         let row = self.rows.iter().position(|row| *row == (node, op)).unwrap_or_else(|| {
             self.rows.push((node, op));
@@ -98,21 +100,21 @@ impl Undertakings {
         (place.generation == (name >> 32) as u32 && place.generation & 1 == 1).then_some(place)
     }
 
-    /// Another part begins; false where the undertaking is settled.
+    /// Adds a part; false if the undertaking is already settled.
     pub(crate) fn join(&mut self, name: u64) -> bool {
         let Some(place) = self.place(name) else { return false };
         place.parts += 1;
         true
     }
 
-    /// Its request has been answered well.
+    /// Records that the request has been answered successfully.
     pub(crate) fn answered_well(&mut self, name: u64) {
         if let Some(place) = self.place(name) {
             place.parts |= ANSWERED_WELL;
         }
     }
 
-    /// A part of it has ended. Who began it, and how it was settled, if it is now.
+    /// Ends a part. If it was the last, returns the node that began the undertaking and how it was settled.
     pub(crate) fn leave(&mut self, name: u64, failed: bool) -> Option<(NodeId, Settled)> {
         let place = self.place(name)?;
         place.parts -= 1;
@@ -131,7 +133,7 @@ impl Undertakings {
         Some((node, Settled { began, op, answered_well, failed }))
     }
 
-    /// Those of a node that are under way and whose requests have been answered well.
+    /// Undertakings in progress that a node began and whose requests have been answered successfully.
     pub(crate) fn under_way(&self, node: NodeId) -> impl Iterator<Item = UnderWay> {
         let is_open = |place: &&Undertaking| place.generation & 1 == 1 && place.parts & ANSWERED_WELL != 0;
         let of = |place: &Undertaking| {
@@ -142,7 +144,7 @@ impl Undertakings {
         self.places.iter().filter(is_open).map(of).filter(move |(by, _)| *by == node).map(|(_, one)| one)
     }
 
-    /// How many are under way, and how many of them are among these names.
+    /// The number of undertakings in progress, and how many of them are among these names.
     pub(crate) fn accounts(&self, names: impl Iterator<Item = u64>) -> (u64, u64) {
         let is_open = |place: &&Undertaking| place.generation & 1 == 1;
         let mut found = vec![false; self.places.len()];
@@ -193,7 +195,7 @@ mod tests {
     }
 
     proptest! {
-        /// The twin keeps all that ever were, those that are settled with no parts.
+        /// The twin keeps every undertaking ever begun; settled ones have no parts.
         #[test]
         fn undertakings_are_what_a_plain_list_says(deeds in prop::collection::vec(deed(), 1..100)) {
             let mut undertakings = Undertakings::default();

@@ -1,18 +1,19 @@
-//! The timers that are in no lane: in order ([`crate::near`]) while they are few, and with a wheel above when they are many.
+//! The timers that are in no lane: kept sorted ([`crate::near`]) while they are few, with a wheel on top when they are
+//! many.
 //!
-//! Keeping an order costs more with every doubling of what it holds, mostly in cache misses. A wheel puts a timer into a
-//! bucket by looking at its instant alone: four levels of 256 buckets, a tick to each bucket of the lowest level, 256
-//! times as much to each of the next, and a heap for what lies beyond the last. Only what is due up to the *horizon*, the
-//! end of the current tick, is near, that is in order, and the next timer is always taken from there, so the order is
-//! exact whatever the tick is.
+//! The cost of keeping timers sorted grows with every doubling of their number, mostly through cache misses. A wheel
+//! chooses a bucket for a timer by its instant alone: four levels of 256 buckets, where a bucket of the lowest level
+//! covers one tick and a bucket of each further level 256 times as much, and a heap for timers beyond the last level.
+//! Only timers due up to the *horizon*, the end of the current tick, are near, that is sorted. The next timer is always
+//! taken from there, so the order is exact for any tick.
 //!
 //! ```text
 //!            horizon
 //!     near      |  256 ticks  |  256 × 256 ticks  |  256³  |  256⁴  |  far heap
 //! ```
 //!
-//! The tick is measured by the mean gap between the timers that come first. When what is near gets too many or too few
-//! for it, the wheel is built anew, at a cost that is spread over the timers moved since.
+//! The tick is derived from the mean gap between the earliest timers. When too many or too few timers come near at a
+//! time, the wheel is rebuilt, at a cost amortised over the timers moved since the last rebuild.
 
 use crate::heap::Heap;
 use crate::near::Near;
@@ -20,29 +21,29 @@ use crate::order::{TIME_SHIFT, time_of};
 use crate::table::push;
 use crate::time::Time;
 
-/// More than any key.
+/// Greater than any key.
 const NO_KEY: u128 = u128::MAX;
 const LEVELS: usize = 4;
 const LEVEL_BITS: usize = 8;
 const BUCKETS: usize = 1 << LEVEL_BITS;
-/// Keys of a chunk, so that one is 256 bytes.
+/// Keys per chunk, chosen so that a chunk takes 256 bytes.
 const CHUNK: usize = 15;
-/// More pending timers than this make a wheel worth its while.
+/// Number of pending timers above which a wheel pays off.
 const WHEEL_FROM: usize = 256;
-/// With fewer than this share of that number doing without is better again.
+/// The wheel is dropped when fewer than its threshold divided by this are pending.
 const NO_WHEEL_BELOW_SHARE: usize = 4;
-/// Chunks without timers that are not worth building it anew, smaller.
+/// Idle chunks below which rebuilding the wheel at a smaller size is not worthwhile.
 const IDLE_TOLERATED: usize = 1024;
-/// Mean number of timers that a tick is made for.
+/// Target number of mean gaps per tick.
 const TICK_GAPS: u64 = 32;
-/// Mean numbers of timers that come near in one go beyond which another tick would be better.
+/// Mean number of timers per step above which a smaller tick would be better.
 const CROWDED: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Chunk {
     keys: [u128; CHUNK],
     len: u32,
-    /// The next chunk of the bucket, or of the free ones.
+    /// The next chunk of the bucket, or of the free list.
     next: Option<ChunkId>,
 }
 
@@ -54,17 +55,17 @@ type ChunkId = std::num::NonZeroU32;
 struct Wheel {
     /// A tick is two to this power nanoseconds.
     shift: u32,
-    /// The current tick; all that is due in it or before is not in the wheel.
+    /// The current tick; timers due in it or earlier are not in the wheel.
     tick: u64,
     len: usize,
     occupied: [[u64; BUCKETS / 64]; LEVELS],
     buckets: Vec<Option<ChunkId>>,
     chunks: Vec<Chunk>,
     free: Option<ChunkId>,
-    /// Chunks on the free list.
+    /// Number of chunks on the free list.
     idle: usize,
     far: Heap<u128>,
-    /// Timers that have come near, and steps that brought them there, since the wheel was built.
+    /// Timers that have come near, and steps that moved them there, since the wheel was built.
     moved: usize,
     steps: usize,
 }
@@ -86,7 +87,7 @@ impl Wheel {
         }
     }
 
-    /// The first key that belongs into the wheel.
+    /// The first key that belongs in the wheel.
     fn horizon(&self) -> u128 {
         let end = u128::from(self.tick + 1) << self.shift;
         if end >= 1 << (128 - TIME_SHIFT) { NO_KEY } else { end << TIME_SHIFT }
@@ -123,7 +124,7 @@ impl Wheel {
         self.far.push(key);
     }
 
-    /// Adds a key to a bucket whose first chunk has no room for it.
+    /// Adds a key to a bucket whose first chunk is full or missing.
     #[inline(never)]
     fn begin_chunk(&mut self, bucket: usize, key: u128) {
         let head = &mut self.buckets[bucket];
@@ -133,7 +134,7 @@ impl Wheel {
                 let chunk = &mut self.chunks[id.get() as usize - 1];
                 self.free = chunk.next;
                 self.idle -= 1;
-                // What else the chunk holds is left over and not looked at.
+                // The remaining keys of the chunk are stale and never read.
                 (chunk.keys[0], chunk.len, chunk.next) = (key, 1, next);
                 Some(id)
             }
@@ -146,7 +147,8 @@ impl Wheel {
         };
     }
 
-    /// Moves the horizon on until what comes next is near, where nothing is before, to be ordered afterwards.
+    /// Advances the horizon until the next timers are near; `near` must be empty before, and sorted afterwards by the
+    /// caller.
     fn advance(&mut self, near: &mut Near) {
         while near.is_empty() && self.len > 0 {
             self.steps += 1;
@@ -173,7 +175,7 @@ impl Wheel {
         None
     }
 
-    /// Moves the horizon to the first tick of a bucket and what is in the bucket to where it belongs now.
+    /// Advances the horizon to the first tick of a bucket and redistributes the timers of the bucket.
     fn open(&mut self, level: usize, bucket: usize, near: &mut Near) {
         let low = level * LEVEL_BITS;
         self.tick = ((self.tick >> (low + LEVEL_BITS)) << (low + LEVEL_BITS)) | ((bucket as u64) << low);
@@ -199,7 +201,7 @@ impl Wheel {
         }
     }
 
-    /// Begins the next turn of the highest level, with the first timer of the far heap.
+    /// Begins the next turn of the highest level, at the first timer of the far heap.
     fn turn(&mut self, near: &mut Near) {
         let shift = self.shift;
         let tick_of = |key: u128| time_of(key) >> shift;
@@ -213,7 +215,7 @@ impl Wheel {
         }
     }
 
-    /// Puts a key near, to be ordered afterwards, or into a bucket.
+    /// Puts a key near, to be sorted later, or into a bucket.
     fn place(&mut self, key: u128, near: &mut Near) {
         if time_of(key) >> self.shift <= self.tick {
             near.append(&[key]);
@@ -242,14 +244,14 @@ impl Wheel {
     }
 }
 
-/// Pending timers of which the least key can be taken.
+/// A priority queue of pending timers.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
-    /// What comes before the horizon: all there is while there is no wheel.
+    /// Timers before the horizon; all timers while there is no wheel.
     near: Near,
-    /// Whether the wheel has opened a bucket since that was last asked.
+    /// Whether the wheel has opened a bucket since the last query.
     pub(crate) has_opened: bool,
-    /// So many timers may be near without a wheel; no bound while there is one.
+    /// Maximum number of near timers without a wheel; unbounded with one.
     near_max: usize,
     wheel: Option<Box<Wheel>>,
     wheel_from: usize,
@@ -260,7 +262,7 @@ impl Pending {
         Self::with_wheel_from(WHEEL_FROM)
     }
 
-    /// With a wheel for more than so many timers.
+    /// With a wheel above this number of timers.
     pub(crate) fn with_wheel_from(wheel_from: usize) -> Self {
         let near = Near::new(wheel_from, NO_KEY);
         Pending { near, has_opened: false, near_max: wheel_from, wheel: None, wheel_from }
@@ -280,7 +282,7 @@ impl Pending {
         }
     }
 
-    /// Adds a key that is not among the next.
+    /// Adds a key that is not among the nearest.
     #[inline(never)]
     fn push_apart(&mut self, key: u128) {
         if key < self.near.end() {
@@ -293,7 +295,7 @@ impl Pending {
         }
     }
 
-    /// The least key; more than any key if there is none.
+    /// The least key; greater than any key if there is none.
     #[inline]
     pub(crate) fn least(&mut self) -> u128 {
         match self.near.peek() {
@@ -303,13 +305,13 @@ impl Pending {
         }
     }
 
-    /// Drops the least key, which [`least`](Self::least) has just shown.
+    /// Removes the least key, as just returned by [`least`](Self::least).
     #[inline(always)]
     pub(crate) fn drop_least(&mut self) {
         self.near.drop_least();
     }
 
-    /// The keys before the horizon: first those that come next.
+    /// The keys before the horizon, starting with the next ones.
     pub(crate) fn ready(&self) -> impl Iterator<Item = u128> {
         self.near.keys()
     }
@@ -364,7 +366,7 @@ impl Pending {
         self.build(keys);
     }
 
-    /// Starts again with these keys, without a wheel or with one and a tick that fit them.
+    /// Rebuilds from these keys, without a wheel or with one and a suitable tick.
     fn build(&mut self, keys: Vec<u128>) {
         let few = if self.wheel.is_some() { self.wheel_from / NO_WHEEL_BELOW_SHARE } else { self.wheel_from };
         if keys.len() <= few {
@@ -386,13 +388,14 @@ impl Pending {
     }
 }
 
-/// The power of two nearest below the wanted tick, from the gap between the instants that come first.
+/// The exponent of the greatest power of two up to the target tick, derived from the gaps between the earliest
+/// instants.
 fn tick_shift(times: &mut [Time]) -> u32 {
     let Some(least) = times.iter().copied().min() else { return 0 };
     for quarters in 1..=4 {
         let rank = (times.len() * quarters / 4).clamp(1, times.len()) - 1;
         let (_, &mut at, _) = times.select_nth_unstable(rank);
-        // Many timers of one instant say nothing about the gaps: look further.
+        // Many timers at one instant say nothing about the gaps, so look further.
         if at > least {
             return (TICK_GAPS * (at - least) / (rank as u64).max(1)).max(1).ilog2();
         }
@@ -417,7 +420,7 @@ mod tests {
         DropEven,
     }
 
-    /// Delays of every magnitude, so that all levels and the far heap are used, and many of no time at all.
+    /// Delays of every magnitude, so that all levels and the far heap are used, and many zero delays.
     fn delay() -> impl Strategy<Value = Time> {
         prop_oneof![Just(0), 0u64..4, (0u32..50, 0u64..256).prop_map(|(magnitude, x)| x << magnitude)]
     }
@@ -493,7 +496,7 @@ mod tests {
             number += 1;
             pending.push(key(at, number));
         };
-        // A timer every millisecond, and then a thousand times as many.
+        // A timer every millisecond, then a thousand times as many.
         for at in 0..5000 {
             push(&mut pending, at * 1_000_000);
         }

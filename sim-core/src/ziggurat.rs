@@ -1,21 +1,21 @@
 //! Unit exponential and standard normal variates by the ziggurat method (Marsaglia and Tsang, 2000) with 256 layers.
 //!
-//! The area under a falling density is cut into 256 layers of equal area, the lowest of which holds the tail. A layer
-//! and a place in it are drawn from one word; in all but one or two cases of a hundred the place lies in the part of
-//! the layer that is wholly under the curve and is the answer. The tables come from `libm`, so they and every sample
-//! are the same on every machine.
+//! The area under a decreasing density is divided into 256 layers of equal area, the lowest of which includes the tail.
+//! A layer and a position in it are drawn from one word. In all but one or two cases per hundred, the position lies in
+//! the part of the layer that is entirely under the curve, and is the result. The tables are computed with `libm`, so
+//! they and every sample are the same on every machine.
 
 use crate::random::Source;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2};
 use std::sync::LazyLock;
 
-/// The number of layers, the one with the tail included.
+/// The number of layers, including the one with the tail.
 const LAYERS: usize = 256;
 
-/// Where the tail of the exponential begins so that 256 layers have equal areas (Marsaglia and Tsang, 2000).
+/// Start of the exponential's tail for which 256 layers have equal areas (Marsaglia and Tsang, 2000).
 const EXPONENTIAL_TAIL: f64 = 7.697_117_470_131_05;
-/// Where the tail of the normal begins so that 256 layers have equal areas (Doornik, *An improved ziggurat method to
-/// generate normal random samples*, 2005).
+/// Start of the normal's tail for which 256 layers have equal areas (Doornik, *An improved ziggurat method to generate
+/// normal random samples*, 2005).
 const NORMAL_TAIL: f64 = 3.654_152_885_361_009;
 
 static EXPONENTIAL: LazyLock<Ziggurat> = LazyLock::new(|| {
@@ -29,7 +29,7 @@ static NORMAL: LazyLock<Ziggurat> = LazyLock::new(|| {
     Ziggurat::new(NORMAL_TAIL, area, normal_density, |y| (-2.0 * libm::log(y)).sqrt())
 });
 
-/// The tables of the unit exponential; those who keep the reference spare a check at each sample.
+/// The tables of the unit exponential; keeping the reference saves a check per sample.
 pub(crate) fn exponential() -> &'static Ziggurat {
     &EXPONENTIAL
 }
@@ -51,12 +51,12 @@ fn normal_density(x: f64) -> f64 {
     libm::exp(-0.5 * x * x)
 }
 
-/// The tables: where the layers end, and the density there.
+/// The tables: the ends of the layers, and the density there.
 #[derive(Debug)]
 pub(crate) struct Ziggurat {
-    /// Right ends of the layers, from the lowest (a notional one, as wide as its area asks for) to 0 at the top.
+    /// Right ends of the layers, from the lowest (a nominal one, as wide as its area requires) to 0 at the top.
     ends: [f64; LAYERS + 1],
-    /// The density at each of these.
+    /// The density at each end.
     heights: [f64; LAYERS + 1],
 }
 
@@ -77,7 +77,7 @@ impl Ziggurat {
         if place < self.ends[layer + 1] { place } else { self.exponential_rest(source, layer, place) }
     }
 
-    /// Layer and place from one word; the low eight bits and the high 53 do not overlap.
+    /// Layer and position from one word; the low eight bits and the high 53 do not overlap.
     #[inline(always)]
     fn place(&self, word: u64) -> (usize, f64) {
         let layer = (word & (LAYERS as u64 - 1)) as usize;
@@ -93,7 +93,7 @@ impl Ziggurat {
                 return passed + place;
             }
             if layer == 0 {
-                // The exponential has no memory: its tail is the whole of it, moved.
+                // The exponential is memoryless: its tail is the whole distribution, shifted.
                 passed += EXPONENTIAL_TAIL;
             } else if self.height_in(source, layer) < libm::exp(-place) {
                 return passed + place;
@@ -107,7 +107,7 @@ impl Ziggurat {
         loop {
             let word = source.next_u64();
             let (layer, place) = self.place(word);
-            // Bit 8 is used neither for the layer nor for the place.
+            // Bit 8 is used for neither the layer nor the position.
             let sign = if word & (1 << 8) == 0 { 1.0 } else { -1.0 };
             if place < self.ends[layer + 1] {
                 return sign * place;
@@ -124,7 +124,7 @@ impl Ziggurat {
         if layer > 0 {
             return (self.height_in(source, layer) < normal_density(place)).then_some(place);
         }
-        // Marsaglia's tail: an exponential beyond the cut, kept with the ratio of the two densities.
+        // Marsaglia's tail: an exponential beyond the cut, accepted with the ratio of the two densities.
         loop {
             let beyond = unit_exponential(source) / NORMAL_TAIL;
             if 2.0 * unit_exponential(source) > beyond * beyond {
@@ -133,7 +133,7 @@ impl Ziggurat {
         }
     }
 
-    /// A height drawn between the lower and the upper edge of the layer.
+    /// A random height between the lower and the upper edge of the layer.
     fn height_in<S: Source + ?Sized>(&self, source: &mut S, layer: usize) -> f64 {
         self.heights[layer] + (self.heights[layer + 1] - self.heights[layer]) * source.unit()
     }
@@ -153,7 +153,7 @@ mod tests {
         assert!(table.ends.is_sorted_by(|wide, narrow| wide > narrow));
     }
 
-    /// A source whose next word is `forced` and whose others are random.
+    /// A source whose next word is `forced` and whose further words are random.
     struct Forced {
         forced: Option<u64>,
         others: Stream,
@@ -172,8 +172,8 @@ mod tests {
         }
     }
 
-    /// In the middle of the part of a layer that is partly under the curve, a place is kept as often as the curve's
-    /// height there says. 5.33 standard errors are a false alarm in ten million.
+    /// In the middle of the section where a layer is partly under the curve, a position is accepted with the
+    /// probability given by the curve's height. 5.33 standard errors mean a false alarm in ten million runs.
     fn edges_are_cut_along_the_curve(
         name: &str,
         table: &Ziggurat,
@@ -211,7 +211,7 @@ mod tests {
         let trials = 50_000;
         let mut beyond = [(3.75, 0), (4.0, 0), (4.5, 0), (5.0, 0)];
         for _ in 0..trials {
-            // The right end of the lowest layer, which only the tail can answer.
+            // The right end of the lowest layer, which only the tail can produce.
             source.forced = Some(!0 << 11);
             let place = standard_normal(&mut source);
             assert!(place > NORMAL_TAIL);

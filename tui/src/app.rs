@@ -1,5 +1,5 @@
-//! The state of the screen: the newest view of the run, what is selected, what is open. Keys and the mouse change it and
-//! ask for effects (`app/input.rs`); drawing only reads it.
+//! The state of the screen: the newest view of the run, the selection, and what is open. Keys and the mouse change it and
+//! request effects (`app/input.rs`); drawing only reads it.
 
 mod input;
 
@@ -19,90 +19,90 @@ use crate::player::{Command, View};
 use crate::simulation::Knob;
 use crate::theme::Theme;
 
-/// How many frames a notice stays.
+/// Number of frames for which a notice stays.
 const NOTICE_FRAMES: u32 = 150;
 
 /// A line of a guided tour.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Caption {
-    /// From when it is shown, s.
+    /// When it appears, s.
     pub at_s: f64,
-    /// What it says; `{METRIC}` stands for what the screen shows of a column of the series.
+    /// Its text; `{METRIC}` stands for the value of a column of the series as the screen shows it.
     pub text: String,
-    /// The selection there.
+    /// The selection at that time.
     pub focus: Option<String>,
 }
 
-/// What boxes are coloured by.
+/// The figure that determines the colour of boxes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColourBy {
-    /// The share of what limits them that is in use.
+    /// The share of their limit that is in use.
     #[default]
     Load,
     /// The share of their answers that fail.
     Errors,
 }
 
-/// How much of the run charts show.
+/// The part of the run that charts show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Zoom {
-    /// All of it.
+    /// The whole run.
     #[default]
     Whole,
-    /// The last minute, or the last sixty windows where that is longer.
+    /// The last minute, or the last sixty windows if they are longer.
     Recent,
 }
 
-/// What lies over the screen.
+/// The overlay on the screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Open {
     /// Nothing.
     #[default]
     Nothing,
-    /// The help page, scrolled by this many lines.
+    /// The help page, with the number of lines scrolled.
     Help(u16),
-    /// A name is being looked for; which of those found is chosen.
+    /// The search for a name, with the index of the chosen result.
     Find(Line, usize),
-    /// A setting is being changed.
+    /// The editor of a setting.
     Knob(String, Line),
-    /// A fault is being written.
+    /// The editor of a fault.
     Fault(Line),
-    /// Which future to keep?
+    /// The question which future to keep.
     Keep,
 }
 
-/// Where the cursor stands on the screens that are lists.
+/// Cursors on screens with lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursors {
-    /// Among the knobs.
+    /// Among the settings.
     pub knob: usize,
-    /// Among the faults to choose from.
+    /// Among the available faults.
     pub fault: usize,
-    /// Among the events, counted from the newest.
+    /// Among the events, counting from the newest.
     pub event: usize,
-    /// Among the hosts and what runs on them.
+    /// Among the hosts and their components.
     pub host: usize,
 }
 
-/// Something that only the loop around can do.
+/// An effect that only the surrounding loop can carry out.
 #[derive(Debug)]
 pub enum Effect {
-    /// Ask the player.
+    /// Send a command to the player.
     Ask(Command),
     /// Save a picture of the screen.
     Screenshot,
-    /// Run again from the start with another value of a setting, and go on at this instant.
+    /// Restart the run with another value of a setting, and continue to the current instant.
     Restart {
-        /// The document's path.
+        /// The path of the setting.
         path: String,
-        /// The value, as the scenario would write it.
+        /// The value, as written in a scenario.
         value: String,
     },
-    /// Write the scenario with the changes.
+    /// Write the scenario with its changes.
     Export,
     /// Show the list of scenarios.
     Choose,
-    /// End.
+    /// Quit.
     Quit,
 }
 
@@ -113,29 +113,29 @@ pub struct App {
     pub view: Arc<View>,
     /// Colours.
     pub theme: Theme,
-    /// Which screen is shown.
+    /// The current screen.
     pub screen: Screen,
     /// The selected node of the topology.
     pub selected: usize,
-    /// What lies over the screen.
+    /// The overlay.
     pub open: Open,
-    /// What boxes are coloured by.
+    /// The figure that determines the colour of boxes.
     pub colour_by: ColourBy,
-    /// How much of the run charts show.
+    /// The part of the run that charts show.
     pub zoom: Zoom,
-    /// Which clusters are folded.
+    /// Folded clusters.
     pub folding: Folding,
     /// Cursors of lists.
     pub cursors: Cursors,
-    /// The selected request, as it stood when it was selected; `None` for the slowest.
+    /// The selected request, as of its selection; `None` for the slowest.
     pub request: Option<Waterfall>,
-    /// Narrows the list of knobs.
+    /// Filter of the list of settings.
     pub knob_filter: String,
-    /// Moves what flows; counts frames in which the run went on.
+    /// Animation phase of traffic; counts frames in which the run advanced.
     pub phase: u64,
-    /// The lines of a guided tour, by instant.
+    /// The captions of a guided tour, by instant.
     pub captions: Vec<Caption>,
-    /// The latest message: text, whether it is an error, frames left.
+    /// The latest message: text, whether it is an error, remaining frames.
     pub notice: Option<(String, bool, u32)>,
     /// Size of the screen.
     pub size: Rect,
@@ -146,7 +146,7 @@ pub struct App {
 }
 
 impl App {
-    /// A screen onto a view.
+    /// A screen that shows a view.
     pub fn new(view: Arc<View>, theme: Theme, captions: Vec<Caption>) -> App {
         let selected = first_component(&view.focused().snapshot);
         App {
@@ -172,7 +172,7 @@ impl App {
         }
     }
 
-    /// Takes over what was being looked at: the same scenario has been read again.
+    /// Keeps the selection and the settings of another app, after the same scenario was reloaded.
     pub fn take_over(&mut self, before: &App) {
         let same = |name: &str| self.topology().nodes.iter().position(|node| node.name == name);
         self.selected = same(before.selected_name()).unwrap_or(self.selected);
@@ -184,7 +184,7 @@ impl App {
         self.size = before.size;
     }
 
-    /// Takes a newer view. True where something can have changed on the screen.
+    /// Takes a newer view. True if the screen may have changed.
     pub fn receive(&mut self, view: Arc<View>) -> bool {
         if Arc::ptr_eq(&self.view, &view) {
             return false;
@@ -208,7 +208,7 @@ impl App {
         true
     }
 
-    /// A frame has passed. True where that changes the screen.
+    /// Advances by a frame. True if that changes the screen.
     pub fn tick(&mut self) -> bool {
         self.frames = self.frames.wrapping_add(1);
         match &mut self.notice {
@@ -224,17 +224,17 @@ impl App {
         }
     }
 
-    /// Tells the user something.
+    /// Shows a message to the user.
     pub fn tell(&mut self, text: String, bad: bool) {
         self.notice = Some((text, bad, NOTICE_FRAMES));
     }
 
-    /// What calls what.
+    /// The graph of calls.
     pub fn topology(&self) -> &Topology {
         &self.view.futures[0].snapshot.topology
     }
 
-    /// The future that keys act on, as it stands.
+    /// The snapshot of the future in focus.
     pub fn snapshot(&self) -> &Snapshot {
         &self.view.focused().snapshot
     }
@@ -244,13 +244,13 @@ impl App {
         self.topology().nodes.get(self.selected).map_or("", |node| &node.name)
     }
 
-    /// Which caption is to be shown now.
+    /// Index of the current caption.
     fn stop(&self) -> Option<usize> {
         let at_s = self.snapshot().at_s;
         self.captions.iter().rposition(|caption| caption.at_s <= at_s + 1e-9)
     }
 
-    /// The caption to be shown now, with the figures of this instant.
+    /// The current caption, with the figures of this instant.
     pub fn caption(&self) -> Option<String> {
         let figure = |piece| match piece {
             Piece::Words(words) => words.to_string(),
@@ -259,7 +259,7 @@ impl App {
         Some(tour::pieces(&self.captions[self.stop()?].text).into_iter().map(figure).collect())
     }
 
-    /// Screens that there is something for.
+    /// Screens that have contents for this run.
     pub fn screens(&self) -> Vec<Screen> {
         let shown = |screen: &Screen| match screen {
             Screen::Requests => self.view.focused().requests.is_some(),
@@ -271,7 +271,7 @@ impl App {
         Screen::ALL.into_iter().filter(shown).collect()
     }
 
-    /// Where keys go.
+    /// The place that determines the meaning of keys.
     pub fn place(&self) -> Place {
         match &self.open {
             Open::Nothing => Place::On(self.screen),
@@ -282,7 +282,7 @@ impl App {
         }
     }
 
-    /// The knobs that the filter leaves, those that can change first.
+    /// The settings that match the filter, live ones first.
     pub fn knobs(&self) -> Vec<&Knob> {
         let mut knobs: Vec<&Knob> =
             self.view.knobs.iter().filter(|knob| knob.path.contains(&self.knob_filter)).collect();
@@ -290,7 +290,7 @@ impl App {
         knobs
     }
 
-    /// The faults that can strike what is selected, its links, or what is no part of the topology (hosts, regions).
+    /// The faults that can strike the selection, its links, or things outside the topology (hosts, regions).
     pub fn faults_to_choose(&self) -> Vec<&FaultChoice> {
         let topology = self.topology();
         let name = self.selected_name();
@@ -301,7 +301,7 @@ impl App {
         self.view.faults.iter().filter(|choice| !is_elsewhere(&choice.target)).collect()
     }
 
-    /// Nodes whose name contains what is looked for; those that begin with it first.
+    /// Nodes whose name contains the search text; those that begin with it first.
     pub fn found(&self, wanted: &str) -> Vec<usize> {
         let nodes = &self.topology().nodes;
         let mut found: Vec<usize> = (0..nodes.len()).filter(|&index| nodes[index].name.contains(wanted)).collect();
@@ -317,7 +317,7 @@ impl App {
     }
 }
 
-/// What to select at first: the first component, which is what the first workload calls.
+/// The initial selection: the first component, which is the one that the first workload calls.
 fn first_component(snapshot: &Snapshot) -> usize {
     snapshot.topology.nodes.iter().position(|node| !node.is_workload).unwrap_or(0)
 }

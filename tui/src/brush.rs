@@ -1,4 +1,4 @@
-//! Drawing into a part of the screen with a coordinate system of its own; what falls outside is cut off.
+//! Draws into a part of the screen with its own coordinate system, clipped to that part.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use crate::theme::{Role, Theme};
 
-/// A window onto a drawing that may be larger.
+/// A view of a drawing that may be larger than the view.
 pub(crate) struct Brush<'a> {
     buffer: &'a mut Buffer,
     area: Rect,
@@ -21,7 +21,7 @@ impl<'a> Brush<'a> {
         Brush { buffer, area, origin: (0, 0), theme }
     }
 
-    /// The same with another cell of the drawing at the top left.
+    /// The same, with the cell at `origin` of the drawing at the top left.
     pub(crate) fn scrolled(self, origin: (i32, i32)) -> Self {
         Brush { origin, ..self }
     }
@@ -41,7 +41,7 @@ impl<'a> Brush<'a> {
         }
     }
 
-    /// Writes a text; returns the column behind it. Every letter takes one cell: wide ones are replaced.
+    /// Writes a text; returns the column after it. Every letter takes one cell; wide letters are replaced.
     pub(crate) fn text(&mut self, x: i32, y: i32, text: &str, role: Role) -> i32 {
         let style = self.theme.style(role);
         let mut column = x;
@@ -52,14 +52,14 @@ impl<'a> Brush<'a> {
         column
     }
 
-    /// Writes a text that ends before a column; returns where it begins.
+    /// Writes a text that ends before a column; returns its first column.
     pub(crate) fn text_before(&mut self, end: i32, y: i32, text: &str, role: Role) -> i32 {
         let begin = end - text.chars().count() as i32;
         self.text(begin, y, text, role);
         begin
     }
 
-    /// Changes the look of cells, not what stands in them.
+    /// Changes the style of cells, but not their contents.
     pub(crate) fn restyle(&mut self, x: i32, y: i32, width: i32, role: Role) {
         let style = self.theme.style(role);
         for column in x..x + width {
@@ -74,10 +74,10 @@ impl<'a> Brush<'a> {
     }
 }
 
-/// True for letters that take one cell on every terminal.
+/// True for letters that are one cell wide on every terminal.
 fn is_narrow(letter: char) -> bool {
-    // Scripts and symbols that terminals show two cells wide, and what has no width, begin at these places; the blocks
-    // that are drawn with here lie between.
+    // From these code points on there are scripts and symbols that terminals show two cells wide, and characters without
+    // width; the blocks used for drawing lie in between.
     let code = letter as u32;
     !language::diagnostics::is_unsafe(letter)
         && !(0x300..0x370).contains(&code)

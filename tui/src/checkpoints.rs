@@ -1,10 +1,10 @@
-//! Earlier states of a run, few enough to fit in memory and close enough to be returned to quickly.
+//! Earlier states of a run, few enough to fit in memory and close enough for a quick return to any instant.
 //!
-//! Checkpoints lie densest by work around the instant that is being watched, and at most five times as far apart elsewhere:
-//! whenever there are too many, the one goes whose absence costs least in proportion to its distance, to which a quarter
-//! of all the work so far is added. So going back to any instant costs at most a small share of the whole run
-//! (`N` checkpoints: about `4 / N`). Where memory is short, the cost is weighed against the bytes that it frees: states with
-//! long queues go first. The first is never given up, so that every instant can be reached.
+//! Checkpoints are densest, measured by work, around the instant being watched, and at most five times as far apart
+//! elsewhere: if there are too many, the one is dropped whose absence costs least in proportion to its distance plus a
+//! quarter of all the work so far. So going back to any instant costs at most a small share of the whole run (with `N`
+//! checkpoints about `4 / N`). If memory is short, the cost is weighed against the bytes freed, so states with long queues
+//! go first. The first checkpoint is never dropped, so that every instant can be reached.
 
 /// A bounded collection of earlier states, ordered by instant.
 #[derive(Clone, Debug)]
@@ -19,28 +19,28 @@ pub struct Checkpoints<T> {
 pub struct Checkpoint<T> {
     /// The instant, ns.
     pub at_ns: i64,
-    /// Events gone through until then.
+    /// Number of events up to that instant.
     pub events: u64,
-    /// About how much memory it takes, bytes; 0 where unknown.
+    /// Approximate memory, bytes; 0 if unknown.
     pub bytes: u64,
     /// The state.
     pub state: T,
 }
 
 impl<T> Checkpoints<T> {
-    /// A collection that begins with the state at the start of the run; at most `count_max` (at least 3) are kept, of
-    /// `bytes_max` bytes together where sizes are known.
+    /// A collection that starts with the state at the beginning of the run. It keeps at most `count_max` (at least 3) states,
+    /// of at most `bytes_max` bytes in total where sizes are known.
     pub fn new(first: Checkpoint<T>, count_max: usize, bytes_max: u64) -> Self {
         Checkpoints { kept: vec![first], count_max: count_max.max(3), bytes_max }
     }
 
-    /// The newest state at or before an instant, for which `fits` holds; the first where none does.
+    /// The newest state at or before an instant for which `fits` holds; the first state if there is none.
     pub fn before(&self, at_ns: i64, fits: impl Fn(&T) -> bool) -> &Checkpoint<T> {
         self.kept.iter().rev().find(|kept| kept.at_ns <= at_ns && fits(&kept.state)).unwrap_or(&self.kept[0])
     }
 
-    /// True where a state at this amount of work would lie at least `spacing` events after the one before it, and half
-    /// of that before the one after it.
+    /// True if a state at this amount of work would lie at least `spacing` events after the one before it, and at least half of
+    /// that before the one after it.
     pub fn wants(&self, at_ns: i64, events: u64, spacing: u64) -> bool {
         let next = self.kept.partition_point(|kept| kept.at_ns <= at_ns);
         let far_from_previous = next == 0 || events >= self.kept[next - 1].events.saturating_add(spacing);
@@ -48,7 +48,7 @@ impl<T> Checkpoints<T> {
         far_from_previous && far_from_next
     }
 
-    /// Keeps a state, and gives up others where there are too many.
+    /// Adds a state, and drops others if there are too many.
     pub fn keep(&mut self, checkpoint: Checkpoint<T>) {
         let watched = checkpoint.events;
         let place = self.kept.partition_point(|kept| kept.at_ns <= checkpoint.at_ns);
@@ -67,28 +67,28 @@ impl<T> Checkpoints<T> {
         }
     }
 
-    /// Forgets every state after an instant, and those for which `stale` holds; never the first.
+    /// Drops every state after an instant, and those for which `stale` holds; never the first.
     pub fn forget(&mut self, after_ns: i64, stale: impl Fn(&T) -> bool) {
         let mut first = true;
         self.kept.retain(|kept| std::mem::take(&mut first) || (kept.at_ns <= after_ns && !stale(&kept.state)));
     }
 
-    /// Changes every state that is kept.
+    /// Changes every state.
     pub fn change(&mut self, change: impl Fn(&mut T)) {
         self.kept.iter_mut().for_each(|kept| change(&mut kept.state));
     }
 
-    /// The instants that can be returned to at once, ns, oldest first.
+    /// The instants of the states, ns, oldest first.
     pub fn instants(&self) -> Vec<i64> {
         self.kept.iter().map(|kept| kept.at_ns).collect()
     }
 
-    /// The size of all states together, bytes.
+    /// The total size of all states, bytes.
     fn bytes(&self) -> u64 {
         self.kept.iter().map(|kept| kept.bytes).fold(0, u64::saturating_add)
     }
 
-    /// The gap that giving one up would leave, in proportion to how far it lies from what is being watched.
+    /// The gap that dropping a state would leave, in proportion to its distance from the instant being watched.
     fn loss(&self, index: usize, watched: u64) -> f64 {
         let gap = self.kept[index + 1].events.saturating_sub(self.kept[index - 1].events) as f64;
         let distance = self.kept[index].events.abs_diff(watched) as f64;
@@ -96,7 +96,7 @@ impl<T> Checkpoints<T> {
         gap / (distance + everything / 4.0 + 1.0)
     }
 
-    /// The most work between two neighbours, events: the most that going back costs, as far as checkpoints reach.
+    /// The largest amount of work between two neighbours, events: the maximum cost of going back, as far as checkpoints reach.
     pub fn widest_gap(&self) -> u64 {
         self.kept.windows(2).map(|pair| pair[1].events.saturating_sub(pair[0].events)).max().unwrap_or(0)
     }

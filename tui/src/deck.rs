@@ -1,20 +1,20 @@
-//! The run as something that is played: forward, to any instant, back, with changes on the way, in one or two futures.
+//! A run that can be played: forward, to any instant, back, with changes on the way, in one or two futures.
 //!
-//! A deck holds the world as it stands (one simulation, or two after a branch), checkpoints of it, and a journal of the
-//! user's changes for each future. Going back restores a checkpoint and runs forward, making the journal's changes again
-//! at their instants, so what was seen once is seen again. A new change in the past drops the later ones of its future.
-//! The deck knows no clock and no thread; [`crate::player`] adds both.
+//! A deck contains the current state (one simulation, or two after a branch), checkpoints of it, and a journal of the user's
+//! changes for each future. Going back restores a checkpoint and runs forward, repeating the journal's changes at their
+//! instants, so the same run is reproduced. A new change in the past drops the later changes of its future. The deck uses
+//! no clock and no thread; [`crate::player`] adds both.
 
 use crate::checkpoints::{Checkpoint, Checkpoints};
 use crate::simulation::Simulation;
 
-/// Which of the futures.
+/// One of the futures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// The run that was begun.
+    /// The initial run.
     #[default]
     Original,
-    /// The other one, since the branch.
+    /// The branch, which exists after the fork.
     Branch,
 }
 
@@ -27,7 +27,7 @@ impl Side {
         }
     }
 
-    /// The other one.
+    /// The other side.
     pub fn other(self) -> Side {
         match self {
             Side::Original => Side::Branch,
@@ -36,25 +36,25 @@ impl Side {
     }
 }
 
-/// The effect of a change.
+/// A change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doing {
-    /// Gives a setting another value.
+    /// Sets a setting to another value.
     Set {
-        /// The document's path.
+        /// The path of the setting.
         path: String,
-        /// The value, as the scenario would write it.
+        /// The value, as written in a scenario.
         value: String,
     },
-    /// Lets a fault strike.
+    /// Injects a fault.
     Inject {
-        /// The fault, as the scenario would write it, without `at`.
+        /// The fault, as written in a scenario, without `at`.
         yaml: String,
     },
 }
 
 impl Doing {
-    /// The same in as few words as still say what it is.
+    /// A short description.
     pub fn short(&self) -> String {
         let bare = |path: &str| {
             let sections = ["components.", "workloads.", "policies."];
@@ -80,29 +80,29 @@ impl std::fmt::Display for Doing {
     }
 }
 
-/// A change that the user made.
+/// A change made by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// When it was made, ns.
+    /// Its time, ns.
     pub at_ns: i64,
-    /// What it does.
+    /// Its effect.
     pub doing: Doing,
 }
 
-/// Where a second future begins.
+/// The fork of the two futures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fork {
     at_ns: i64,
-    /// How many of the original's changes the branch shares.
+    /// Number of the original's changes that the branch shares.
     shared_changes: usize,
 }
 
-/// Everything that a checkpoint has to hold.
+/// The contents of a checkpoint.
 #[derive(Clone)]
 struct World<S> {
     original: S,
     branch: Option<S>,
-    /// How many changes of each journal have been made.
+    /// Number of changes of each journal that have been made.
     made: [usize; 2],
 }
 
@@ -116,12 +116,12 @@ pub struct Deck<S> {
 }
 
 impl<S: Simulation> Deck<S> {
-    /// A deck at the start of a run that keeps at most this many checkpoints and this many bytes of them.
+    /// A deck at the start of a run that keeps at most this many checkpoints with at most this many bytes in total.
     pub fn new(simulation: S, checkpoints_max: usize, bytes_max: u64) -> Self {
         Deck::with_changes(simulation, Vec::new(), checkpoints_max, bytes_max)
     }
 
-    /// The same with changes that are to be made on the way.
+    /// The same with a journal of changes to make on the way.
     pub fn with_changes(simulation: S, changes: Vec<Change>, checkpoints_max: usize, bytes_max: u64) -> Self {
         let world = World { original: simulation, branch: None, made: [0, 0] };
         let first = checkpoint_of(&world);
@@ -139,7 +139,7 @@ impl<S: Simulation> Deck<S> {
         self.world.original.now_ns()
     }
 
-    /// Events of all futures that are being run.
+    /// Total number of events of all running futures.
     pub fn events(&self) -> u64 {
         self.world.original.events() + self.world.branch.as_ref().map_or(0, Simulation::events)
     }
@@ -149,7 +149,7 @@ impl<S: Simulation> Deck<S> {
         if self.world.branch.is_some() { self.focus } else { Side::Original }
     }
 
-    /// One of the futures, where it exists at this instant.
+    /// One of the futures, if it exists at this instant.
     pub fn side(&self, side: Side) -> Option<&S> {
         match side {
             Side::Original => Some(&self.world.original),
@@ -162,17 +162,17 @@ impl<S: Simulation> Deck<S> {
         self.side(self.focus()).unwrap_or(&self.world.original)
     }
 
-    /// Where the second future begins, ns.
+    /// The instant of the fork, ns.
     pub fn fork_ns(&self) -> Option<i64> {
         self.fork.map(|fork| fork.at_ns)
     }
 
-    /// How many changes the two futures share: those made before the fork; 0 without one.
+    /// Number of changes shared by the two futures: those made before the fork; 0 without one.
     pub fn shared_changes(&self) -> usize {
         self.fork.map_or(0, |fork| fork.shared_changes)
     }
 
-    /// The user's changes of one future, in order; those that still lie ahead included.
+    /// The user's changes of one future, in order, including those that still lie ahead.
     pub fn changes(&self, side: Side) -> Vec<Change> {
         match (side, self.fork) {
             (Side::Branch, Some(fork)) => {
@@ -183,17 +183,17 @@ impl<S: Simulation> Deck<S> {
         }
     }
 
-    /// The most work between two checkpoints, events.
+    /// The largest amount of work between two checkpoints, events.
     pub fn widest_gap(&self) -> u64 {
         self.checkpoints.widest_gap()
     }
 
-    /// The instants that can be returned to at once, ns.
+    /// The instants of the checkpoints, ns.
     pub fn checkpoint_instants(&self) -> Vec<i64> {
         self.checkpoints.instants()
     }
 
-    /// Runs on to an instant, which must lie ahead, in both futures, making the journal's changes on the way.
+    /// Runs both futures to an instant, which must lie ahead, making the journal's changes on the way.
     pub fn run_until(&mut self, at_ns: i64) {
         let at_ns = at_ns.min(self.world.original.end_ns());
         loop {
@@ -213,7 +213,7 @@ impl<S: Simulation> Deck<S> {
         }
     }
 
-    /// Keeps a checkpoint here where the last one lies at least `spacing` events back. True where one was kept.
+    /// Keeps a checkpoint here if the last one lies at least `spacing` events back. True if one was kept.
     pub fn keep_checkpoint(&mut self, spacing: u64) -> bool {
         let wanted = self.checkpoints.wants(self.now_ns(), self.world.original.events(), spacing.max(1));
         if wanted {
@@ -222,8 +222,8 @@ impl<S: Simulation> Deck<S> {
         wanted
     }
 
-    /// Goes back to the newest checkpoint before an instant, unless the world as it stands is a better place to run on
-    /// from. [`Deck::run_until`] does the rest.
+    /// Goes back to the newest checkpoint before an instant, unless the current state is a better starting point.
+    /// [`Deck::run_until`] does the rest.
     pub fn rewind_towards(&mut self, at_ns: i64) {
         let found = self.checkpoints.before(at_ns, |_| true);
         let now = self.world.original.now_ns();
@@ -233,7 +233,7 @@ impl<S: Simulation> Deck<S> {
         }
     }
 
-    /// Makes a change now in the future in focus. Later changes of that future are dropped; how many is returned.
+    /// Makes a change now in the future in focus. Drops later changes of that future and returns their number.
     pub fn make(&mut self, doing: Doing) -> Result<usize, String> {
         self.make_what_is_due();
         let (side, now) = (self.focus(), self.now_ns());
@@ -257,8 +257,8 @@ impl<S: Simulation> Deck<S> {
         Ok(dropped)
     }
 
-    /// Takes back the newest change that has been made in the future in focus. The world is then an earlier one; the
-    /// instant at which the user was has to be sought again.
+    /// Undoes the newest change made in the future in focus. The state is then an earlier one; the caller must seek the
+    /// previous instant again.
     pub fn take_back(&mut self) -> Result<Change, String> {
         let index = self.focus() as usize;
         let shared =
@@ -283,7 +283,7 @@ impl<S: Simulation> Deck<S> {
         Ok(change)
     }
 
-    /// Begins a second future here, equal to the first so far, and focuses it.
+    /// Starts a second future here, equal to the first so far, and focuses it.
     pub fn branch(&mut self) -> Result<(), String> {
         if self.fork.is_some() {
             return Err("there are already two futures; keep one of them first".into());
@@ -299,7 +299,7 @@ impl<S: Simulation> Deck<S> {
         Ok(())
     }
 
-    /// Ends the branch; the future that is named goes on alone, with its past.
+    /// Ends the branch; the given future continues alone, with its past.
     pub fn keep_only(&mut self, side: Side) -> Result<(), String> {
         let Some(fork) = self.fork.take() else { return Err("there is only one future".into()) };
         self.focus = Side::Original;
@@ -307,7 +307,7 @@ impl<S: Simulation> Deck<S> {
             self.journals[0].truncate(fork.shared_changes);
             let own = std::mem::take(&mut self.journals[1]);
             self.journals[0].extend(own);
-            // A state of the original after the branch, without the branch, belongs to the future that is dropped.
+            // A state of the original after the fork without the branch belongs to the dropped future.
             self.checkpoints.forget(i64::MAX, |state| state.branch.is_none() && state.made[0] > fork.shared_changes);
         }
         self.journals[1].clear();
@@ -325,12 +325,12 @@ impl<S: Simulation> Deck<S> {
         Ok(())
     }
 
-    /// Lets commands act on a future from now on.
+    /// Focuses a future: further commands act on it.
     pub fn focus_on(&mut self, side: Side) {
         self.focus = side;
     }
 
-    /// Gives the future in focus away.
+    /// Returns the future in focus.
     pub fn into_focused(self) -> S {
         match (self.focus(), self.world.branch) {
             (Side::Branch, Some(branch)) => branch,
@@ -338,14 +338,14 @@ impl<S: Simulation> Deck<S> {
         }
     }
 
-    /// The next instant at which something of the journals has to be done.
+    /// The next instant at which a journal has a change or the fork is due.
     fn next_mark(&self) -> Option<i64> {
         let change = |index: usize| self.journals[index].get(self.world.made[index]).map(|change| change.at_ns);
         let ahead = if self.world.branch.is_none() { self.fork_ns() } else { change(1) };
         change(0).into_iter().chain(ahead).min()
     }
 
-    /// Makes the changes of the journals whose instant has come, in their order, and the branch in its place among them.
+    /// Makes the changes that are due, in their order, and the fork in its place among them.
     fn make_what_is_due(&mut self) {
         let now = self.now_ns();
         loop {
@@ -358,7 +358,7 @@ impl<S: Simulation> Deck<S> {
                 self.world.made[1] = 0;
             }
             match self.journals[0].get(self.world.made[0]) {
-                // A change that was possible once is possible again: the run repeats itself exactly.
+                // A change that was possible once is possible again: the run repeats exactly.
                 Some(change) if change.at_ns <= now => {
                     let _ = apply(&mut self.world.original, &change.doing);
                     self.world.made[0] += 1;

@@ -1,5 +1,5 @@
-//! The topology as it is drawn: boxes (a component each, or a whole cluster folded into one), lines between them, and the
-//! figures of both, gathered from a snapshot.
+//! The topology as drawn: boxes (one per component, or one for a whole folded cluster), lines between them, and the
+//! figures of both, taken from a snapshot.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use lab::result::{FaultWindow, Snapshot, Topology};
 use crate::figures;
 use crate::layout::{self, Placement, Plan, Spacing};
 
-/// Which clusters the user wants folded (true) or open (false); the others as room allows.
+/// Clusters that the user wants folded (true) or open (false); the others depend on the available space.
 pub type Folding = BTreeMap<String, bool>;
 
-/// How much a box tells.
+/// Level of detail of a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
     /// One line without a frame.
@@ -30,7 +30,7 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// Least width and height of a box, cells.
+    /// Minimum width and height of a box, cells.
     fn size(self, name: usize) -> (i32, i32) {
         let name = name as i32;
         match self {
@@ -49,13 +49,13 @@ impl Detail {
 pub struct Group {
     /// The component's name, or the cluster's.
     pub name: String,
-    /// Its kind; for a cluster what it holds.
+    /// Its kind; for a cluster, its contents.
     pub kind: String,
     /// Indices of its nodes.
     pub members: Vec<usize>,
     /// True for a folded cluster.
     pub folded: bool,
-    /// True where it holds workloads only.
+    /// True if it contains workloads only.
     pub is_workload: bool,
 }
 
@@ -66,7 +66,7 @@ pub struct Line {
     pub from: usize,
     /// The called box.
     pub to: usize,
-    /// Edges of the topology that run along it.
+    /// The edges of the topology that it represents.
     pub edges: Vec<usize>,
 }
 
@@ -77,13 +77,13 @@ pub struct Diagram {
     pub groups: Vec<Group>,
     /// Lines.
     pub lines: Vec<Line>,
-    /// How much boxes tell.
+    /// Level of detail of the boxes.
     pub detail: Detail,
-    /// Where everything is.
+    /// Positions of boxes and lines.
     pub placement: Placement,
 }
 
-/// Drawings that have been laid out already, by the size they were laid out for.
+/// A cache of drawings by size.
 #[derive(Clone, Debug, Default)]
 pub struct Drawings {
     folding: Folding,
@@ -92,7 +92,7 @@ pub struct Drawings {
 }
 
 impl Drawings {
-    /// Lays out for each of these sizes what has not been laid out yet, and forgets the other sizes.
+    /// Lays out the drawings missing for these sizes, and drops those of other sizes.
     pub fn prepare(&mut self, topology: &Topology, folding: &Folding, sizes: &[(u16, u16)]) {
         if self.folding != *folding || self.nodes != topology.nodes.len() {
             self.kept.clear();
@@ -107,7 +107,7 @@ impl Drawings {
         }
     }
 
-    /// The drawing for a size, where it has been prepared.
+    /// The drawing for a size, if it has been prepared.
     pub fn get(&self, folding: &Folding, size: (u16, u16)) -> Option<Arc<Diagram>> {
         let kept = self.kept.iter().find(|(other, _)| *other == size).filter(|_| self.folding == *folding);
         kept.map(|(_, diagram)| Arc::clone(diagram))
@@ -120,8 +120,8 @@ pub fn cluster_of(name: &str) -> Option<&str> {
 }
 
 impl Diagram {
-    /// The most detailed drawing that fits into these columns and rows. If even the least detailed does not fit, it is larger than
-    /// that and has to be scrolled.
+    /// The most detailed drawing that fits into these columns and rows. If even the least detailed one does not fit, the drawing
+    /// is larger and must be scrolled.
     pub fn new(topology: &Topology, folding: &Folding, width: u16, height: u16) -> Diagram {
         let (width, height) = (i32::from(width).max(1), i32::from(height).max(1));
         let clustered = topology.nodes.iter().any(|node| cluster_of(&node.name).is_some());
@@ -155,7 +155,7 @@ impl Diagram {
         })
     }
 
-    /// The box that holds a node.
+    /// The box that contains a node.
     pub fn group_of(&self, node: usize) -> Option<usize> {
         self.groups.iter().position(|group| group.members.contains(&node))
     }
@@ -165,8 +165,8 @@ impl Diagram {
         self.placement.boxes.iter().position(|place| place.contains(x, y))
     }
 
-    /// Where to begin to draw so that a box can be seen in a window of that size: the middle of a drawing that fits, else
-    /// the part around the box. Negative where there is room to the left or above.
+    /// The scroll position that makes a box visible in a window of that size: centred for a drawing that fits, else around the
+    /// box. Negative if there is space to the left or above.
     pub fn origin(&self, selected: Option<usize>, width: i32, height: i32) -> (i32, i32) {
         let place = selected.and_then(|index| self.placement.boxes.get(index)).copied().unwrap_or_default();
         let along = |whole: i32, room: i32, from: i32, size: i32| match whole <= room {
@@ -183,7 +183,7 @@ impl Diagram {
 /// Boxes and the lines between them.
 type Gathered = (Vec<Group>, Vec<Line>);
 
-/// Boxes and lines, with the clusters folded for which `fold` says so.
+/// Boxes and lines, with those clusters folded for which `fold` returns true.
 fn gather(topology: &Topology, fold: impl Fn(&str) -> bool) -> Gathered {
     let mut groups: Vec<Group> = Vec::new();
     let mut group_of = Vec::with_capacity(topology.nodes.len());
@@ -222,7 +222,7 @@ fn gather(topology: &Topology, fold: impl Fn(&str) -> bool) -> Gathered {
     (groups, lines)
 }
 
-/// Lays out with as much air as there is room for: first for labels on the lines, then in boxes, then between lines.
+/// Lays out with as much space as there is: first for labels on the lines, then in boxes, then between lines.
 fn lay_out(groups: &[Group], lines: &[Line], detail: Detail, rows: i32, width: i32, height: i32) -> Placement {
     let plan = |wider: i32| Plan {
         sizes: groups
@@ -258,35 +258,35 @@ pub struct BoxFigures {
     pub failed: f64,
     /// Calls under way.
     pub in_flight: u64,
-    /// Those that wait.
+    /// Calls that wait.
     pub queue: u64,
-    /// The bound of the queue; `None` where there is none.
+    /// Bound of the queue; `None` if it has none.
     pub queue_max: Option<u64>,
-    /// How many of those that wait are dead letters.
+    /// Number of waiting messages that are dead letters.
     pub dead_letters: u64,
-    /// Share in use of what limits it; of a cluster the largest.
+    /// Share of its limit in use; for a cluster, the largest.
     pub utilization: Option<f64>,
-    /// Amplification; of a cluster the largest.
+    /// Amplification; for a cluster, the largest.
     pub amplification: Option<f64>,
-    /// Share of work for callers who have given up; of a cluster the largest.
+    /// Share of work for callers who have given up; for a cluster, the largest.
     pub wasted_work: Option<f64>,
     /// Median latency, s.
     pub latency_p50_s: Option<f64>,
     /// 99th percentile of the latency, s.
     pub latency_p99_s: Option<f64>,
-    /// Replicas up and in all.
+    /// Number of replicas that are up, and of all.
     pub replicas: (u32, u32),
-    /// Each of several, if they are shown separately: the replicas of one component, or the components of a cluster.
-    /// Whether it is up, and the share in use of what limits it.
+    /// The parts of a box that are shown separately, if there are several: the replicas of a component, or the components of
+    /// a cluster. For each, whether it is up, and the share of its limit in use.
     pub each: Vec<(bool, Option<f64>)>,
-    /// Workers or connections held and in all.
+    /// Number of workers or connections held, and of all.
     pub slots: Option<(u64, u64)>,
-    /// Faults that act on it.
+    /// Active faults.
     pub faults: Vec<String>,
 }
 
 impl BoxFigures {
-    /// Those of some nodes together.
+    /// The combined figures of some nodes.
     pub fn of(snapshot: &Snapshot, members: &[usize]) -> BoxFigures {
         let mut all = BoxFigures::default();
         let larger = |one: Option<f64>, other: Option<f64>| match (one, other) {
@@ -327,7 +327,7 @@ impl BoxFigures {
         all
     }
 
-    /// Good answers as a share of what is sent; `None` while nothing is.
+    /// Good answers as a share of requests sent; `None` while none are sent.
     pub fn good_share(&self) -> Option<f64> {
         (self.arrivals > 0.0).then(|| (self.good / self.arrivals).min(1.0))
     }
@@ -338,7 +338,7 @@ impl BoxFigures {
         if answers > 0.0 { self.failed / answers } else { 0.0 }
     }
 
-    /// How full the queue is; without a bound on a scale of orders of magnitude.
+    /// How full the queue is; on a logarithmic scale if it has no bound.
     pub fn queue_level(&self) -> f64 {
         match self.queue_max {
             Some(max) if max > 0 => self.queue as f64 / max as f64,
@@ -354,19 +354,19 @@ impl BoxFigures {
 pub struct LineFigures {
     /// Attempts per second.
     pub attempts: f64,
-    /// Of which retries.
+    /// Number of those that are retries.
     pub retries: f64,
     /// Attempts per second that failed.
     pub failed: f64,
-    /// Attempts over logical calls; the largest of its links.
+    /// Attempts per logical call; the largest of its links.
     pub amplification: Option<f64>,
     /// True while a fault acts on one of its links.
     pub faulty: bool,
 }
 
 impl LineFigures {
-    /// Those of some edges of the topology together. The traffic of a link with several targets is divided among them as
-    /// their arrivals are.
+    /// The combined figures of some edges of the topology. The traffic of a link with several targets is divided in proportion
+    /// to their arrivals.
     pub fn of(snapshot: &Snapshot, edges: &[usize]) -> LineFigures {
         let topology = &snapshot.topology;
         let mut all = LineFigures::default();

@@ -1,7 +1,7 @@
-//! What happened, in order: faults, the user's changes, what the simulation reports, and what can be read from the
-//! series: saturation, growing queues, retry storms, goodput that collapses and comes back.
+//! The event log: faults, the user's changes, happenings reported by the simulation, and events derived from the series:
+//! saturation, growing queues, retry storms, goodput that collapses and recovers.
 //!
-//! All of it follows from one future's snapshot, so that rewinding takes events back and playing on brings them again.
+//! All events derive from the snapshot of one future, so that rewinding removes events and playing on restores them.
 
 use lab::happenings::{Moment, SHOWN, moments};
 use lab::history::History;
@@ -10,7 +10,7 @@ use lab::result::{FaultWindow, Happened, Snapshot};
 use crate::figures;
 use crate::player::Future;
 
-/// What sort of event it is.
+/// Kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// A fault begins or ends.
@@ -26,7 +26,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// A mark that tells it without colour.
+    /// A mark that identifies the kind without colour.
     pub fn mark(self) -> char {
         match self {
             Sort::Fault => '↯',
@@ -41,17 +41,17 @@ impl Sort {
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// When, s.
+    /// Time, s.
     pub at_s: f64,
-    /// What sort it is.
+    /// Its kind.
     pub sort: Sort,
     /// The component or workload concerned.
     pub target: String,
-    /// What happened.
+    /// Its description.
     pub what: String,
 }
 
-/// Everything that has happened in a future, oldest first.
+/// All events of a future, oldest first.
 pub fn of(future: &Future) -> Vec<Event> {
     let snapshot = &*future.snapshot;
     let mut events = Vec::new();
@@ -82,7 +82,7 @@ pub fn of(future: &Future) -> Vec<Event> {
     events
 }
 
-/// Faults, or what operators do, as they begin and end.
+/// Starts and ends of faults, or of actions of operators.
 fn timed(windows: &[FaultWindow], sort: Sort, events: &mut Vec<Event>) {
     for fault in windows {
         let target = fault.targets.join(" ");
@@ -101,7 +101,7 @@ fn timed(windows: &[FaultWindow], sort: Sort, events: &mut Vec<Event>) {
     }
 }
 
-/// Happenings. Where the snapshot leaves some out, their number stands between the oldest and the newest.
+/// Happenings. If the snapshot leaves some out, their number appears between the oldest and the newest.
 fn told(snapshot: &Snapshot, events: &mut Vec<Event>) {
     let left_out = snapshot.happened_left_out;
     let first = if left_out > 0 { snapshot.happened.len().min(SHOWN / 2) } else { snapshot.happened.len() };
@@ -124,7 +124,7 @@ fn told(snapshot: &Snapshot, events: &mut Vec<Event>) {
     events.extend(lines(last));
 }
 
-/// Calls `found` with the end of each window and its value, where it has one.
+/// Calls `found` with the end of each window and its value, if it has one.
 fn walk(series: &History, column: &str, mut found: impl FnMut(f64, f64)) {
     let Some(values) = series.column(column) else { return };
     for (begin, value) in series.begins().zip(values) {
@@ -138,7 +138,7 @@ fn component(series: &History, name: &str, events: &mut Vec<Event>) {
     let mut push = |at_s: f64, sort: Sort, what: String| {
         events.push(Event { at_s, sort, target: name.to_string(), what });
     };
-    // Different thresholds for coming and going, or a value that wavers would fill the log.
+    // Use different thresholds for start and end; otherwise a fluctuating value would fill the log.
     let mut saturated = false;
     walk(series, &format!("components.{name}.utilization"), |at_s, value| {
         if !saturated && value >= 0.99 {

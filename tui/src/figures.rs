@@ -1,4 +1,4 @@
-//! Figures as a reader of a dashboard expects them: three significant digits, a unit, never wider than needed.
+//! Formats figures for a dashboard: three significant digits, a unit, as narrow as possible.
 
 use lab::result::Snapshot;
 
@@ -30,17 +30,29 @@ fn digits(value: f64, scaled: bool) -> String {
     }
 }
 
-/// A count.
+/// Bytes in powers of 1000: `1.5 GB`.
+pub fn bytes(value: u64) -> String {
+    let (unit, size) = match value {
+        0..1_000 => ("B", 1.0),
+        1_000..1_000_000 => ("KB", 1e3),
+        1_000_000..1_000_000_000 => ("MB", 1e6),
+        1_000_000_000..1_000_000_000_000 => ("GB", 1e9),
+        _ => ("TB", 1e12),
+    };
+    format!("{} {unit}", number(value as f64 / size))
+}
+
+/// A count, without unit.
 pub fn count(value: u64) -> String {
     number(value as f64)
 }
 
-/// Something per second: `1.23k/s`.
+/// A rate: `1.23k/s`.
 pub fn rate(value: f64) -> String {
     format!("{}/s", number(value))
 }
 
-/// A share as a percentage: `0 %`, `0.3 %`, `72 %`, `100 %`. Never rounded up to 100.
+/// A share as a percentage: `0 %`, `0.3 %`, `72 %`, `100 %`. Never rounded up to 100 %.
 pub fn share(value: f64) -> String {
     let percent = value * 100.0;
     if !percent.is_finite() {
@@ -75,7 +87,7 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
-/// A duration, or a dash where there is none.
+/// A duration, or a dash if unknown.
 pub fn seconds_or_dash(value: Option<f64>) -> String {
     value.map_or("–".into(), seconds)
 }
@@ -85,14 +97,14 @@ pub fn clock(at_s: f64) -> String {
     clock_by(at_s, 1)
 }
 
-/// The same as fine as steps of this length are: `1:12.34` by steps of 10 ms.
+/// The same, with the precision that steps of this length need: `1:12.34` for steps of 10 ms.
 pub fn clock_of_steps(at_s: f64, step_ns: i64) -> String {
     const FINEST: u32 = 9;
     let is_whole = |digits: &u32| step_ns % 10_i64.pow(FINEST - digits) == 0;
     clock_by(at_s, (1..FINEST).find(is_whole).unwrap_or(FINEST))
 }
 
-/// With this many digits after the decimal point of the second.
+/// The same, with this many decimals of a second.
 fn clock_by(at_s: f64, digits: u32) -> String {
     let unit = 10_u64.pow(digits);
     let parts = (at_s.abs() * unit as f64).round() as u64;
@@ -106,13 +118,13 @@ fn clock_by(at_s: f64, digits: u32) -> String {
     }
 }
 
-/// An instant to the second, or to the tenth where it does not fall on one: `1:12`.
+/// An instant to the second, or to the tenth if it is not a whole second: `1:12`.
 pub fn clock_short(at_s: f64) -> String {
     let text = clock(at_s);
     text.strip_suffix(".0").map_or(text.clone(), str::to_string)
 }
 
-/// The round distance between labels of a time axis that is at least this long, s.
+/// The smallest round distance between labels of a time axis that is at least `least_s`, s.
 pub fn clock_step(least_s: f64) -> f64 {
     const ROUND: [f64; 18] = [
         0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0,
@@ -122,8 +134,8 @@ pub fn clock_step(least_s: f64) -> f64 {
     ROUND.into_iter().find(|step| *step >= least_s).unwrap_or_else(days)
 }
 
-/// The newest value of a column of the series as the screen writes it; times may be named without their unit. Queue lengths are
-/// those of this instant, as in the boxes, instead of the mean of a window.
+/// The newest value of a column of the series as the screen shows it; the unit in the name of a time may be omitted. Queue
+/// lengths are those of this instant, as in the boxes, instead of the mean of a window.
 pub fn of_column(snapshot: &Snapshot, name: &str) -> String {
     let node = name.strip_prefix("components.").and_then(|name| name.strip_suffix(".queue.depth"));
     let place = node.and_then(|node| snapshot.topology.nodes.iter().position(|it| it.name == node));
@@ -155,7 +167,7 @@ pub fn factor(value: f64) -> String {
     }
 }
 
-/// A name cut to a width, in the middle, where both ends tell names apart.
+/// Shortens a name to a width in the middle, since both ends help to identify it.
 pub fn shorten(name: &str, width: usize) -> String {
     let letters: Vec<char> = name.chars().collect();
     if letters.len() <= width {
@@ -172,7 +184,7 @@ pub fn shorten(name: &str, width: usize) -> String {
     }
 }
 
-/// A horizontal bar of eighths of a cell: `███▌    `.
+/// A horizontal bar in eighths of a cell: `███▌    `.
 pub fn bar(share: f64, width: usize) -> String {
     const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
@@ -188,7 +200,7 @@ pub fn bar(share: f64, width: usize) -> String {
         .collect()
 }
 
-/// A column of eighths of a cell for a share.
+/// A vertical bar in eighths of one cell.
 pub fn block(share: f64) -> char {
     const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
@@ -196,7 +208,7 @@ pub fn block(share: f64) -> char {
     EIGHTHS[if share > 0.0 { eighths.max(1) } else { 0 }]
 }
 
-/// Where a queue without bound stands on a scale from nothing to a hundred thousand, by orders of magnitude.
+/// The level of a queue without a bound on a logarithmic scale from 0 to 100,000.
 pub fn unbounded_level(waiting: u64) -> f64 {
     ((waiting as f64 + 1.0).log10() / 5.0).min(1.0)
 }

@@ -1,9 +1,9 @@
-//! Every key, in one table: what is pressed, what it does, and how it is explained. The footer and the help page are made
-//! from it, so they cannot say something else than what happens.
+//! Every key, in one table: the keys, the action, and its explanation. The footer and the help page are generated from the
+//! table, so they always match the actual behaviour.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// A part of the program that fills the screen.
+/// A screen of the program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Screen {
     /// Boxes and lines.
@@ -11,22 +11,22 @@ pub enum Screen {
     Topology,
     /// Load, latency and amplification over time.
     Charts,
-    /// All about the selected component.
+    /// Details of the selected component.
     Component,
     /// Sampled requests as waterfalls.
     Requests,
-    /// What happened, in order.
+    /// The event log.
     Events,
     /// Every setting.
     Knobs,
     /// Active and possible faults.
     Faults,
-    /// Cores, and what runs on them.
+    /// Cores, and the components that run on them.
     Hosts,
 }
 
 impl Screen {
-    /// All of them, in the order of the tabs and of the digits.
+    /// All screens, in the order of the tabs and the digits.
     pub const ALL: [Screen; 8] = [
         Screen::Topology,
         Screen::Charts,
@@ -38,7 +38,7 @@ impl Screen {
         Screen::Hosts,
     ];
 
-    /// What stands on the tab.
+    /// The title on the tab.
     pub fn title(self) -> &'static str {
         match self {
             Screen::Topology => "Topology",
@@ -62,7 +62,7 @@ pub enum Way {
     Back,
 }
 
-/// Where to go in time.
+/// A jump in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Jump {
     /// A few windows.
@@ -71,11 +71,11 @@ pub enum Jump {
     Far(Way),
     /// The start of the run.
     Start,
-    /// Its end.
+    /// The end of the run.
     End,
 }
 
-/// Where to move among boxes or rows.
+/// A movement among boxes or rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
     /// To the next or previous.
@@ -91,21 +91,21 @@ pub enum Move {
 /// The action of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Pauses or plays on.
+    /// Pauses or resumes.
     TogglePlay,
-    /// Pauses and goes a window on or back.
+    /// Pauses and moves by a window.
     Step(Way),
-    /// Changes the pace by one.
+    /// Changes the pace by one step.
     Pace(Way),
-    /// Plays as fast as the machine goes.
+    /// Plays as fast as the machine can.
     FlatOut,
     /// Goes to another instant.
     Seek(Jump),
-    /// Begins a second future, or asks which to keep.
+    /// Starts a second future, or asks which one to keep.
     Branch,
-    /// Lets keys act on the other future.
+    /// Focuses the other future.
     SwitchFuture,
-    /// Takes back the newest change.
+    /// Undoes the newest change.
     TakeBack,
     /// Shows a screen.
     Show(Screen),
@@ -115,25 +115,25 @@ pub enum Action {
     Find,
     /// Moves the selection.
     Select(Move),
-    /// Opens, edits or goes to what is selected.
+    /// Opens, edits or jumps to the selection.
     Open,
-    /// Folds or opens the cluster of the selected box.
+    /// Folds or unfolds the cluster of the selected box.
     Fold,
     /// Colours boxes by load or by errors.
     ColourBy,
-    /// Shows the whole run or its last minute in charts.
+    /// Switches charts between the whole run and its last minute.
     Zoom,
-    /// Colours for the other background.
+    /// Switches colours between dark and light backgrounds.
     Theme,
     /// Saves a picture of the screen.
     Screenshot,
-    /// Writes the scenario with the changes.
+    /// Writes the scenario with its changes.
     Export,
     /// Goes to the list of scenarios.
     Choose,
     /// Shows or hides the help page.
     Help,
-    /// Leaves what is open; ends the tour.
+    /// Closes an overlay; ends the tour.
     Close,
     /// Ends the program.
     Quit,
@@ -141,49 +141,49 @@ pub enum Action {
     KeepOriginal,
     /// Keeps the branch as the only future.
     KeepBranch,
-    /// Makes the number in the line larger or smaller.
+    /// Increases or decreases the number in the line.
     Turned(Way),
-    /// Takes what was typed.
+    /// Accepts the input.
     Accept,
-    /// Begins a second future that has what was typed.
+    /// Starts a second future with the input.
     Fork,
 }
 
-/// Where a key means what it says.
+/// Where a key has an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// On every screen, while nothing is being typed.
+    /// On every screen, except during input.
     Anywhere,
     /// On one screen.
     On(Screen),
     /// While the help page is open.
     Reading,
-    /// While a setting or a fault is typed.
+    /// While typing a setting or a fault.
     Typing,
-    /// While a name is looked for.
+    /// While searching for a name.
     Finding,
-    /// While it is asked which future to keep.
+    /// While choosing which future to keep.
     Asking,
-    /// While a scenario is being chosen.
+    /// While choosing a scenario.
     Choosing,
-    /// While it is shown what is wrong with a scenario.
+    /// While the problems of a scenario are shown.
     Refused,
 }
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// The keys; any of them.
+    /// Alternative keys.
     pub keys: &'static [(KeyCode, KeyModifiers)],
-    /// How that is written.
+    /// Their label.
     pub label: &'static str,
-    /// What it does.
+    /// Their action.
     pub action: Action,
-    /// Where.
+    /// Where they apply.
     pub place: Place,
-    /// A word for the footer; empty where it does not stand there.
+    /// A word for the footer; empty if the key is not shown there.
     pub short: &'static str,
-    /// A line for the help page; empty where the row above says it already.
+    /// A line for the help page; empty if the row above already describes it.
     pub help: &'static str,
 }
 
@@ -206,7 +206,7 @@ use Action as Do;
 use KeyCode::Char;
 use Place::{Anywhere, Asking, Choosing, Finding, On, Reading, Refused, Typing};
 
-/// The table. A key that is named for one screen goes before the same key anywhere.
+/// The table. A key for a specific screen must come before the same key for any place.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     binding(&[(Char('a'), NO)], "a", Do::KeepOriginal, Asking, "keep A", ""),
@@ -293,7 +293,7 @@ pub const BINDINGS: &[Binding] = &[
     binding(&[(Char('q'), NO)], "q", Do::Quit, Anywhere, "quit", "quits"),
 ];
 
-/// Whether a key is bound there. Letters may arrive with a shift that is already in them.
+/// Whether an event matches the binding's keys. Letters may arrive with a shift modifier that they already include.
 fn pressed(binding: &Binding, event: KeyEvent) -> bool {
     let bare = event.modifiers.difference(CONTROL | SHIFT).is_empty();
     binding.keys.iter().any(|&(code, modifiers)| match code {
@@ -312,7 +312,7 @@ pub fn action(event: KeyEvent, place: Place) -> Option<Action> {
     in_place.chain(anywhere).find(|binding| pressed(binding, event)).map(|binding| binding.action)
 }
 
-/// Whether it is Ctrl-Z, which suspends the program everywhere.
+/// Whether an event is Ctrl-Z, which suspends the program everywhere.
 pub fn suspends(event: &Event) -> bool {
     matches!(event, Event::Key(KeyEvent { code: Char('z'), modifiers, kind, .. })
         if modifiers.contains(CONTROL) && *kind != KeyEventKind::Release)
@@ -322,12 +322,12 @@ pub fn suspends(event: &Event) -> bool {
 pub fn footer(place: Place) -> Vec<(&'static str, &'static str)> {
     let fits = |binding: &&Binding| binding.place == place || (matches!(place, On(_)) && binding.place == Anywhere);
     let mut rows: Vec<&Binding> = BINDINGS.iter().filter(fits).filter(|binding| !binding.short.is_empty()).collect();
-    // The keys special to a place are the ones that a user looks for there.
+    // Keys specific to the place come first.
     rows.sort_by_key(|binding| binding.place == Anywhere);
     rows.into_iter().map(|binding| (binding.label, binding.short)).collect()
 }
 
-/// The lines of the help page: where, label, text.
+/// The lines of the help page: place, label, text.
 pub fn help() -> Vec<(Place, &'static str, &'static str)> {
     let rows = BINDINGS.iter().filter(|binding| !binding.help.is_empty());
     rows.map(|binding| (binding.place, binding.label, binding.help)).collect()

@@ -1,32 +1,32 @@
-//! Where boxes and lines go: a layered drawing of a directed graph on a grid of character cells.
+//! Positions of boxes and lines: a layered drawing of a directed graph on a grid of character cells.
 //!
-//! Callers stand left of callees. The steps are the classical ones of layered drawing (after Sugiyama, Tagawa and Toda,
-//! 1981): cycles are opened, boxes are given layers by their longest path, the order within each layer is improved by
-//! barycentres, heights are fitted by least squares that keep the order, and lines run at right angles in the channels
-//! between the layers. All calls that leave a box share one trunk, which forks where it has to, so that a fan-out reads as
-//! a tree. Everything is a pure function of sizes and edges: figures that change never move a box.
+//! Callers are left of callees. The steps are the classical ones of layered drawing (after Sugiyama, Tagawa and Toda,
+//! 1981): cycles are broken, boxes are assigned to layers by longest path, barycentres improve the order within each layer,
+//! order-preserving least squares determine heights, and lines run at right angles in the channels between the layers. All
+//! calls that leave a box share one trunk that forks where necessary, so that a fan-out looks like a tree. Everything is a
+//! pure function of sizes and edges: changing figures never move a box.
 
 use crate::order;
 
-/// The parts to draw.
+/// The graph to draw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Least width and height of each box, cells.
+    /// Minimum width and height of each box, cells.
     pub sizes: Vec<(i32, i32)>,
-    /// Callers and callees, as indices of boxes. An edge from a box to itself is not drawn.
+    /// Caller and callee of each edge, as indices of boxes. An edge from a box to itself is not drawn.
     pub edges: Vec<(usize, usize)>,
 }
 
-/// How much room to leave.
+/// Space to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spacing {
-    /// Empty rows between boxes of one layer.
+    /// Empty rows between boxes in a layer.
     pub rows: i32,
-    /// Cells between the last vertical line of a channel and the boxes right of it: arrow head and label.
+    /// Cells between the last vertical line of a channel and the boxes right of it, for arrow heads and labels.
     pub tail: i32,
-    /// Columns from one vertical line to the next.
+    /// Distance between vertical lines, columns.
     pub pitch: i32,
-    /// A layer that is higher is broken into several.
+    /// Maximum height of a layer; higher ones are split.
     pub height_max: i32,
 }
 
@@ -44,56 +44,56 @@ pub struct Place {
 }
 
 impl Place {
-    /// True where a cell belongs to the box.
+    /// True if the box contains a cell.
     pub fn contains(&self, x: i32, y: i32) -> bool {
         (self.x..self.x + self.width).contains(&x) && (self.y..self.y + self.height).contains(&y)
     }
 
-    /// The rows at which lines may meet the box: inside its frame where it has one.
+    /// The rows at which lines may touch the box: inside its frame if it has one.
     fn rows(&self) -> (i32, i32) {
         if self.height >= 3 { (self.y + 1, self.y + self.height - 1) } else { (self.y, self.y + self.height) }
     }
 }
 
-/// The line of one edge, from the cell beside its caller to the cell beside its callee.
+/// The line of an edge, from the cell beside its caller to the cell beside its callee.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Route {
-    /// Corners, first and last cell included; neighbours share a row or a column.
+    /// Corners, including the first and last cell; neighbours share a row or a column.
     pub points: Vec<(i32, i32)>,
-    /// Lines of one trunk may lie on each other.
+    /// Lines of the same trunk may overlap.
     pub trunk: usize,
 }
 
 /// A finished drawing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
-    /// Columns in all.
+    /// Total number of columns.
     pub width: i32,
-    /// Rows in all.
+    /// Total number of rows.
     pub height: i32,
-    /// Boxes, as in the plan; all of a layer have the same width.
+    /// Boxes, in the order of the plan; all boxes of a layer have the same width.
     pub boxes: Vec<Place>,
-    /// Lines, as in the plan; `None` for an edge from a box to itself.
+    /// Lines, in the order of the plan; `None` for an edge from a box to itself.
     pub routes: Vec<Option<Route>>,
-    /// How many layers there are.
+    /// Number of layers.
     pub layers: usize,
 }
 
-/// What stands in a layer: a box, or a line on its way to a later layer.
+/// An item of a layer: a box, or a line on its way to a later layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
     Box(usize),
     Wire(usize),
 }
 
-/// All edges that leave one box to the right, or one edge that runs against the layers.
+/// All edges that leave a box to the right, or one edge against the direction of the layers.
 #[derive(Clone, Debug)]
 struct Trunk {
     left: usize,
-    /// Boxes to the right, with the edge that is meant.
+    /// The boxes on the right, each with its edge.
     right: Vec<(usize, usize)>,
     backward: bool,
-    /// Its places in the layers between.
+    /// Its items in the layers between.
     wires: Vec<usize>,
 }
 
@@ -103,11 +103,11 @@ struct Segment {
     trunk: usize,
     from: usize,
     to: usize,
-    /// The edge, where the segment ends at a box.
+    /// The edge, if the segment ends at a box.
     edge: Option<usize>,
 }
 
-/// Lays a plan out.
+/// Computes the drawing of a plan.
 pub fn place(plan: &Plan, spacing: Spacing) -> Placement {
     if plan.sizes.is_empty() {
         return Placement::default();
@@ -175,7 +175,7 @@ impl<'a> Layout<'a> {
                 if channel + 1 < last {
                     let wire = items.len();
                     items.push(Item::Wire(number));
-                    // The trunk of a large fan runs through its middle, so that what follows does not drift aside.
+                    // The trunk of a large fan-out runs through its middle, so that subsequent layers do not drift to one side.
                     let fan = segments.iter().filter(|segment| segment.trunk == number).count();
                     let place = if fan > 3 { layers[channel + 1].len() / 2 } else { layers[channel + 1].len() };
                     layers[channel + 1].insert(place, wire);
@@ -215,7 +215,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Gives every item a row: as near as possible to the middle of its neighbours, in the order found, never overlapping.
+    /// Assigns rows to items: as close as possible to the middle of their neighbours, in the given order, without overlaps.
     fn fit_heights(&mut self, pairs: &[Vec<(usize, usize)>]) {
         for layer in 0..self.layers.len() {
             let mut top = 0;
@@ -278,8 +278,8 @@ impl<'a> Layout<'a> {
         Place { x: 0, y: self.tops[item], width: 1, height: self.height(item) }
     }
 
-    /// The row of a box from which a trunk reaches what lies right of it with the fewest rows up and down; of several the
-    /// one nearest to the middle.
+    /// The row of a box from which a trunk reaches its boxes on the right with the least vertical distance; of several equal
+    /// ones, the one closest to the middle.
     fn straightest_row(&self, trunk: usize, top: i32, bottom: i32) -> i32 {
         let segments = self.channels.iter().flatten();
         let ends = segments.filter(|segment| segment.trunk == trunk && segment.from == self.trunks[trunk].left);
@@ -338,11 +338,11 @@ impl<'a> Layout<'a> {
         (leaving, reaching)
     }
 
-    /// Gives lines their columns and puts everything on the grid.
+    /// Assigns columns to lines and positions everything on the grid.
     fn draw(&self, leaving: &[i32], reaching: &[Vec<i32>]) -> Placement {
         let mut boxes = vec![Place::default(); self.plan.sizes.len()];
         let mut paths: Vec<Vec<(i32, i32)>> = vec![Vec::new(); self.plan.edges.len()];
-        // How far each trunk has come: the corners until the beginning of the channel in hand.
+        // The progress of each trunk: its corners up to the start of the current channel.
         let mut so_far: Vec<Vec<(i32, i32)>> = vec![Vec::new(); self.trunks.len()];
         let mut x = 0;
         for (layer, members) in self.layers.iter().enumerate() {
@@ -419,7 +419,7 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// A layer that would be too high goes on in the next column; what stood right of it moves on.
+/// Continues a layer that is too high in the next column, and shifts the layers right of it.
 fn split_tall_layers(layer_of: &mut [usize], plan: &Plan, spacing: Spacing) {
     let mut layer = 0;
     while layer <= layer_of.iter().copied().max().unwrap_or(0) {
@@ -427,7 +427,7 @@ fn split_tall_layers(layer_of: &mut [usize], plan: &Plan, spacing: Spacing) {
         let height_of = |index: usize| plan.sizes[index].1.max(1) + spacing.rows;
         let height: i32 = members.iter().map(|&index| height_of(index)).sum();
         let room = spacing.height_max.max(1) + spacing.rows;
-        // Even parts look better than a full one and a rest.
+        // Even parts look better than a full one and a remainder.
         let parts = (height + room - 1) / room;
         let part_height = height / parts.max(1) + i32::from(height % parts.max(1) > 0);
         let mut used = 0;
@@ -447,8 +447,8 @@ fn split_tall_layers(layer_of: &mut [usize], plan: &Plan, spacing: Spacing) {
     }
 }
 
-/// Rows of a box for lines that come from the rows wished for (ascending): all different where there are enough, and as
-/// near as possible.
+/// Rows of a box for lines that come from the given rows (ascending): all different if there are enough, and as close as
+/// possible.
 fn ports_near(wishes: &[i32], (top, bottom): (i32, i32)) -> Vec<i32> {
     let (count, rows) = (wishes.len() as i32, (bottom - top).max(1));
     let mut found = Vec::with_capacity(wishes.len());
@@ -464,7 +464,7 @@ fn ports_near(wishes: &[i32], (top, bottom): (i32, i32)) -> Vec<i32> {
     found
 }
 
-/// One trunk within a channel.
+/// A trunk within a channel.
 #[derive(Clone, Debug)]
 struct Run {
     trunk: usize,
@@ -490,15 +490,15 @@ impl Run {
     }
 }
 
-/// A column for the vertical part of each run, so that none lies on another and few cross; and how many columns.
+/// A column for the vertical part of each run, so that none overlap and few cross; and the number of columns.
 fn tracks(runs: &[Run]) -> (Vec<i32>, i32) {
     let mut bent: Vec<usize> = (0..runs.len()).filter(|&run| !runs[run].is_straight()).collect();
-    // Of the runs that go down the lowest turns first, of those that go up the highest: then they do not cross.
+    // Of the runs that go down, the lowest turns first; of those that go up, the highest. Then they do not cross.
     bent.sort_by_key(|&run| {
         let drift: i32 = runs[run].to.iter().map(|to| to - runs[run].from).sum();
         if drift >= 0 { (0, -runs[run].from, run) } else { (1, runs[run].from, run) }
     });
-    // A run that starts in a row in which another ends has to turn before the other arrives.
+    // A run that starts in a row in which another one ends must turn before the other arrives.
     let must_precede = |first: usize, second: usize| {
         first != second && runs[second].to.contains(&runs[first].from) && !runs[first].to.contains(&runs[second].from)
     };

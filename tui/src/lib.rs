@@ -1,22 +1,22 @@
-//! Watching a run in the terminal: the simulation goes on in the background and can be paused, stepped, paced, rewound and
-//! branched; the screen draws what it publishes.
+//! Watching a run in the terminal: the simulation runs in the background and can be paused, stepped, paced, rewound and
+//! branched; the screen draws the views that it publishes.
 //!
 //! ```text
 //! Source ──► Simulation ── Deck ── Player (thread) ── View ──► App ──► draw      keys, mouse ──► App ──► Effect ──► Player
 //! ```
 //!
-//! - [`source`], [`menu`]: what can be watched, a trait, and choosing it;
-//! - [`simulation`]: what is asked of a simulation, a trait;
+//! - [`source`], [`menu`]: the scenarios that can be watched (a trait), and choosing one;
+//! - [`simulation`]: the requirements on a simulation (a trait);
 //! - [`deck`], [`checkpoints`], [`player`]: time, in both directions and in two futures;
-//! - [`app`], [`keys`], [`mod@line`]: what the screen knows, and what keys do to it;
-//! - [`theme`], [`figures`]: how things look;
+//! - [`app`], [`keys`], [`mod@line`]: the state of the screen, and the effects of keys on it;
+//! - [`theme`], [`figures`]: colours and number formats;
 //! - [`diagram`], [`layout`], [`order`], [`wires`]: the drawing of the topology;
-//! - [`events`], [`screenshot`]: what is derived from a view;
-//! - [`stage`]: what fills the screen – a run, the list, what is wrong with a file – and the loop, which is thin;
+//! - [`events`], [`screenshot`]: data derived from a view;
+//! - [`stage`]: what fills the screen – a run, the list, the problems of a file – and the main loop, which is thin;
 //! - `terminal`: raw mode and signals.
 //!
-//! Drawing reads `&App` and nothing else, and no screen, pace or key can change a result other than by a change that the
-//! user asks for.
+//! Drawing reads `&App` and nothing else, and no screen, pace or key can change a result, except by a change that the user
+//! makes.
 
 pub mod app;
 mod brush;

@@ -1,4 +1,4 @@
-//! A line of text that is being typed.
+//! A line of text input.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -12,7 +12,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line with a text in it and the cursor behind it.
+    /// A line with a text and the cursor at its end.
     pub fn new(text: &str) -> Line {
         let letters: Vec<char> = text.chars().collect();
         Line { cursor: letters.len(), letters }
@@ -23,12 +23,12 @@ impl Line {
         self.letters.iter().collect()
     }
 
-    /// How many letters stand before the cursor.
+    /// Number of letters before the cursor.
     pub fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// Types a key; true where the text has changed.
+    /// Handles a key; true if the text has changed.
     pub fn key(&mut self, event: KeyEvent) -> bool {
         match event.code {
             KeyCode::Char(letter) if event.modifiers.difference(KeyModifiers::SHIFT).is_empty() => {
@@ -78,7 +78,7 @@ impl Line {
     }
 }
 
-/// The next value up or down of the series 1, 2, 5, 10, 20, 50, …
+/// The next value up or down in the series 1, 2, 5, 10, 20, 50, …
 fn turned(value: f64, way: Way) -> String {
     if value <= 0.0 {
         return if way == Way::On { "1".into() } else { "0".into() };

@@ -1,4 +1,4 @@
-//! Choosing what to watch: a list that typing narrows down.
+//! The menu of scenarios: a list that typing filters.
 
 use crossterm::event::KeyEvent;
 
@@ -6,37 +6,37 @@ use crate::keys::{self, Action, Move, Place, Way};
 use crate::line::Line;
 use crate::source::Choice;
 
-/// The list, what has been typed, and where the cursor stands.
+/// The list, the filter, and the cursor.
 #[derive(Clone, Debug, Default)]
 pub struct Menu {
-    /// What can be chosen.
+    /// The choices.
     pub choices: Vec<Choice>,
-    /// The text typed so far.
+    /// The filter text.
     pub line: Line,
-    /// Where the cursor stands among those found.
+    /// Position of the cursor among the matches.
     pub cursor: usize,
 }
 
-/// What became of a key.
+/// The effect of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chosen {
-    /// Nothing yet.
+    /// Nothing has been chosen yet.
     Nothing,
-    /// This one, an index into the choices.
+    /// A choice, by its index.
     One(usize),
-    /// None of them.
+    /// The menu was left without a choice.
     Leave,
-    /// The program is to end.
+    /// Quit the program.
     Quit,
 }
 
 impl Menu {
-    /// A list with the cursor on the first.
+    /// A list with the cursor on the first choice.
     pub fn new(choices: Vec<Choice>) -> Menu {
         Menu { choices, ..Menu::default() }
     }
 
-    /// Those that contain every word that was typed: in their names first, then in what they show.
+    /// The choices that contain every word typed: matches in names first, then matches in descriptions.
     pub fn found(&self) -> Vec<usize> {
         let typed = self.line.text().to_lowercase();
         let words: Vec<&str> = typed.split_whitespace().collect();
@@ -50,7 +50,7 @@ impl Menu {
         found
     }
 
-    /// A key was pressed.
+    /// Handles a key press.
     pub fn key(&mut self, event: KeyEvent) -> Chosen {
         let found = self.found();
         match keys::action(event, Place::Choosing) {

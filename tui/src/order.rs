@@ -1,7 +1,7 @@
-//! The parts of a layered drawing that are about order only: opening cycles, layers, crossings, fitting in order.
+//! The steps of a layered drawing that only concern order: breaking cycles, layers, crossings, fitting in order.
 
-/// Which edges have to be turned round so that no cycle is left: those that lead back to a box on the way from the
-/// first, in the order of the boxes. An edge from a box to itself is left alone.
+/// The edges to reverse so that no cycle is left: those that lead back to a box on the current path of a depth-first search
+/// in the order of the boxes. An edge from a box to itself is left alone.
 pub fn edges_to_turn(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -45,12 +45,12 @@ pub fn edges_to_turn(count: usize, edges: &[(usize, usize)]) -> Vec<bool> {
     turned
 }
 
-/// The layer of each box: one more than that of the furthest of its callers. What nobody calls stands directly left of
-/// the first that it calls. The edges must have no cycles other than from a box to itself.
+/// The layer of each box: one more than that of its furthest caller. A box without callers goes directly left of its first
+/// callee. The edges must not contain cycles, except from a box to itself.
 pub fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let edges: Vec<(usize, usize)> = edges.iter().copied().filter(|(from, to)| from != to).collect();
     let mut layer = vec![0usize; count];
-    // As many rounds as the longest way has boxes at most.
+    // As many rounds as the longest path can have boxes.
     for _ in 0..count {
         let mut changed = false;
         for &(from, to) in &edges {
@@ -69,18 +69,18 @@ pub fn layers(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
             layer[index] = nearest.map_or(layer[index], |nearest: usize| nearest.saturating_sub(1));
         }
     }
-    // Moving what nobody calls can leave the first layers empty.
+    // Moving boxes without callers can leave the first layers empty.
     let mut used: Vec<usize> = layer.clone();
     used.sort_unstable();
     used.dedup();
     layer.iter().map(|old| used.partition_point(|other| other < old)).collect()
 }
 
-/// How many pairs of lines cross between two layers, by the places of their ends.
+/// Number of crossings of lines between two layers, given the positions of their ends.
 pub fn crossings(mut ends: Vec<(usize, usize)>) -> usize {
     ends.sort_unstable();
     let size = ends.iter().map(|end| end.1 + 1).max().unwrap_or(0);
-    // A binary indexed tree of how many lines that begin further up end at or below each place.
+    // A binary indexed tree that counts, for each position, the lines starting further up that end at or below it.
     let mut tree = vec![0usize; size + 1];
     let mut found = 0;
     for (seen, &(_, to)) in ends.iter().enumerate() {
@@ -100,8 +100,8 @@ pub fn crossings(mut ends: Vec<(usize, usize)>) -> usize {
     found
 }
 
-/// Orders the items of every layer so that few lines cross: each moves to the mean place of its neighbours, from left to
-/// right and back, and the best order seen is kept. Items are numbered from 0.
+/// Orders the items of every layer to reduce crossings: items move to the mean position of their neighbours, from left to
+/// right and back, and the best order found is kept. Items are numbered from 0.
 pub fn fewer_crossings(layers: &mut [Vec<usize>], pairs: &[Vec<(usize, usize)>]) {
     let count = layers.iter().flatten().max().map_or(0, |&last| last + 1);
     let places_of = |order: &[Vec<usize>]| {
@@ -147,7 +147,7 @@ pub fn fewer_crossings(layers: &mut [Vec<usize>], pairs: &[Vec<(usize, usize)>])
     }
 }
 
-/// The values nearest to the wishes (by weighted least squares) that never decrease: the pool-adjacent-violators method.
+/// The non-decreasing values closest to the wishes (by weighted least squares): the pool-adjacent-violators algorithm.
 pub fn isotonic(wishes: &[(f64, f64)]) -> Vec<f64> {
     let mut pools: Vec<(f64, f64, usize)> = Vec::with_capacity(wishes.len());
     for &(value, weight) in wishes {

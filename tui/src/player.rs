@@ -1,9 +1,9 @@
-//! The thread that carries the simulation on, and what it publishes.
+//! The thread that runs the simulation, and the views that it publishes.
 //!
-//! The thread owns a [`Deck`], takes commands from a channel, runs in stretches of at most about ten milliseconds of real
-//! time and publishes the newest [`View`]; the screen takes one per frame. At a pace it runs once per frame to the instant
-//! that is due, publishes and sleeps until the next frame; flat out it never sleeps. Pace, pauses and looking choose only
-//! where a stretch ends, so they cannot change a result.
+//! The thread owns a [`Deck`], receives commands from a channel, runs in stretches of about ten milliseconds of real time at
+//! most, and publishes the newest [`View`]; the screen takes one per frame. At a fixed pace it runs to the instant that is
+//! due once per frame, publishes, and sleeps until the next frame; flat out it never sleeps. Pace, pauses and observation
+//! only determine where a stretch ends, so they cannot change a result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -18,23 +18,24 @@ use language::menu::FaultChoice;
 use crate::deck::{Change, Deck, Doing, Side};
 use crate::simulation::{Happening, Knob, Simulation};
 
-/// How much real time a stretch should take: short enough that a key is answered at once.
+/// Target length of a stretch in real time: short enough to respond to a key immediately.
 const STRETCH: Duration = Duration::from_millis(10);
-/// How much work lies between two checkpoints: what going back costs at most near the instant being watched.
+/// Work between two checkpoints, in real time: the maximum cost of going back near the instant being watched.
 const CHECKPOINT_WORK: Duration = Duration::from_millis(250);
-/// How often a new view is published while the run goes on; at a pace, also how often the thread wakes.
+/// Interval at which views are published while the run advances; at a fixed pace, also the interval at which the thread
+/// wakes up.
 const FRAME: Duration = Duration::from_millis(33);
 
-/// How fast simulated time passes.
+/// Speed of simulated time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// Simulated seconds per real second.
     Times(f64),
-    /// As fast as the machine goes.
+    /// As fast as the machine can.
     FlatOut,
 }
 
-/// The paces that can be chosen, slowest first; [`Pace::FlatOut`] follows the last.
+/// The available paces, slowest first; [`Pace::FlatOut`] follows the last.
 const PACES: [f64; 17] =
     [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0];
 
@@ -59,51 +60,51 @@ impl Pace {
     }
 }
 
-/// The requests from the screen to the player.
+/// Commands from the screen to the player.
 #[derive(Debug)]
 pub enum Command {
-    /// Goes on, or pauses.
+    /// Resumes (true) or pauses (false).
     Play(bool),
     /// Changes the pace.
     Pace(Pace),
     /// Pauses and moves forward or back by this many nanoseconds.
     Step(i64),
-    /// Goes to an instant, ns, and then plays on if it was playing, except from the end of the run.
+    /// Goes to an instant, ns. Then continues to play if it was playing, except from the end of the run.
     Seek(i64),
-    /// Moves forward or back by this many nanoseconds from the instant that is being sought; two requests go twice as far.
+    /// Moves by this many nanoseconds from the target of the current seek, so that two commands go twice as far.
     SeekBy(i64),
-    /// Changes a setting or injects a fault, now, in the future in focus.
+    /// Makes a change now in the future in focus.
     Make(Doing),
-    /// Takes back the newest change.
+    /// Undoes the newest change.
     TakeBack,
-    /// Begins a second future.
+    /// Starts a second future.
     Branch,
-    /// Begins a second future with this change, which the first does not get.
+    /// Starts a second future with a change that the first does not get.
     Fork(Doing),
-    /// Ends the branch, keeping one of the futures.
+    /// Ends the branch and keeps one of the futures.
     KeepOnly(Side),
-    /// Lets commands act on this future.
+    /// Focuses a future: further commands act on it.
     Focus(Side),
-    /// Sends the scenario with the changes of the future in focus.
+    /// Sends the scenario with all changes of the future in focus.
     Export(Sender<String>),
-    /// No longer pauses at the instants of [`PlayerOptions::stops_ns`].
+    /// Stops pausing at the instants of [`PlayerOptions::stops_ns`].
     SkipStops,
 }
 
-/// How a player begins.
+/// Initial options of a player.
 #[derive(Clone, Debug)]
 pub struct PlayerOptions {
-    /// False to begin paused.
+    /// False to start paused.
     pub playing: bool,
-    /// The pace at the beginning.
+    /// The initial pace.
     pub pace: Pace,
-    /// Instants at which playing pauses by itself, ns.
+    /// Instants at which playback pauses by itself, ns.
     pub stops_ns: Vec<i64>,
-    /// Changes that are made on the way, in the order of time.
+    /// Changes to make on the way, in chronological order.
     pub changes: Vec<Change>,
-    /// How many checkpoints are kept at most.
+    /// Maximum number of checkpoints.
     pub checkpoints_max: usize,
-    /// How much memory they may take where it is known, bytes.
+    /// Maximum memory of the checkpoints where it is known, bytes.
     pub checkpoint_bytes_max: u64,
 }
 
@@ -120,64 +121,64 @@ impl Default for PlayerOptions {
     }
 }
 
-/// One future as it stands.
+/// A snapshot of one future.
 #[derive(Clone, Debug, Default)]
 pub struct Future {
-    /// Which of the two.
+    /// Which future it is.
     pub side: Side,
-    /// The run.
+    /// The snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// The user's changes, those still to be made again included.
+    /// The user's changes, including those still to be repeated.
     pub changes: Vec<Change>,
     /// The events that the simulation reported.
     pub happenings: Vec<Happening>,
-    /// Requests that were followed, where any are.
+    /// Traced requests, if there are any.
     pub requests: Option<Requests>,
 }
 
-/// Something to tell the user once.
+/// A message to show once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notice {
-    /// Counts up, so that the same words can be told twice.
+    /// A sequence number, so that the same text can be shown twice.
     pub number: u64,
-    /// What to tell.
+    /// The text.
     pub text: String,
     /// True for a failure.
     pub bad: bool,
 }
 
-/// Everything that the screen can show, at one instant.
+/// Everything that the screen can show at an instant.
 #[derive(Clone, Debug)]
 pub struct View {
     /// The futures: one, or two after a branch.
     pub futures: Vec<Future>,
-    /// The one that commands act on.
+    /// The future that commands act on.
     pub focus: Side,
     /// False while paused.
     pub playing: bool,
-    /// How fast it should go.
+    /// The pace requested.
     pub pace: Pace,
-    /// How fast it goes, simulated seconds in a real second; `None` while paused.
+    /// The pace reached, in simulated seconds per real second; `None` while paused.
     pub actual: Option<f64>,
-    /// The instant that is being sought, ns.
+    /// The target of the current seek, ns.
     pub seeking_ns: Option<i64>,
     /// The instant reached, ns.
     pub now_ns: i64,
-    /// Where the run begins, ns.
+    /// The beginning of the run, ns.
     pub start_ns: i64,
-    /// Where it ends, ns.
+    /// The end of the run, ns.
     pub end_ns: i64,
     /// Width of a window of the series, ns.
     pub window_ns: i64,
-    /// Where the second future begins, ns.
+    /// The instant of the fork, ns.
     pub fork_ns: Option<i64>,
-    /// How many of the changes both futures share.
+    /// Number of changes that both futures share.
     pub shared_changes: usize,
     /// Settings of the future in focus.
     pub knobs: Arc<Vec<Knob>>,
-    /// Faults to choose from.
+    /// Faults that can be injected.
     pub faults: Arc<Vec<FaultChoice>>,
-    /// The newest thing to tell.
+    /// The latest message.
     pub notice: Notice,
 }
 
@@ -220,12 +221,12 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Arc<View>> {
-        // A view is replaced whole, so it is sound even where a thread died while holding the lock.
+        // A view is replaced as a whole, so it is valid even if a thread died while holding the lock.
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A simulation that is being played on a thread of its own.
+/// A simulation that runs on a thread of its own.
 pub struct Player<S> {
     commands: Option<Sender<Command>>,
     shared: Arc<Shared>,
@@ -247,7 +248,7 @@ impl<S: Simulation> Player<S> {
         Ok(Player { commands: Some(commands), shared, thread: Some(thread) })
     }
 
-    /// Asks something; a player that has stopped hears nothing.
+    /// Sends a command; a player that has stopped ignores it.
     pub fn send(&self, command: Command) {
         if let Some(commands) = &self.commands {
             let _ = commands.send(command);
@@ -264,7 +265,7 @@ impl<S: Simulation> Player<S> {
         self.shared.stopped.load(Ordering::Acquire)
     }
 
-    /// Ends the thread and gives back the future in focus; `None` where the simulation has panicked.
+    /// Ends the thread and returns the future in focus; `None` if the simulation has panicked.
     pub fn stop(mut self) -> Option<S> {
         self.commands = None;
         self.thread.take().and_then(|thread| thread.join().ok())
@@ -288,14 +289,14 @@ impl Drop for RaiseOnDrop {
     }
 }
 
-/// The next step of the thread.
+/// The next action of the thread.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     /// Runs towards an instant, ns.
     Run(i64),
-    /// Sleeps until the next frame begins, or a command comes.
+    /// Sleeps until the next frame or a command.
     SleepUntil(Instant),
-    /// Has nothing to do until a command comes.
+    /// Waits for a command.
     Wait,
 }
 
@@ -307,7 +308,7 @@ struct Engine<S> {
     goal: Option<i64>,
     stops: Vec<i64>,
     anchor: (Instant, i64),
-    /// The instant that the current frame runs to, ns, and when the next frame begins. Only used at a pace.
+    /// The instant that the current frame runs to, ns, and the start of the next frame. Only used at a fixed pace.
     frame: (i64, Instant),
     meter: Meter,
     notice: Notice,
@@ -338,11 +339,11 @@ impl<S: Simulation> Engine<S> {
         }
     }
 
-    /// Works until the other end of the channel is gone.
+    /// Runs until the other end of the channel is closed.
     fn serve(&mut self, inbox: &Receiver<Command>, shared: &Shared) {
         let mut published = Instant::now();
         let mut stale = true;
-        // A request is answered at once, not only with the next frame.
+        // Respond to a command immediately, not with the next frame.
         let mut is_asked = false;
         loop {
             self.arrive();
@@ -379,7 +380,7 @@ impl<S: Simulation> Engine<S> {
         }
     }
 
-    /// What to do now.
+    /// Determines the next action.
     fn next(&mut self) -> Next {
         let now = self.deck.now_ns();
         if let Some(goal) = self.goal {
@@ -394,7 +395,7 @@ impl<S: Simulation> Engine<S> {
         let real = Instant::now();
         if self.frame.0 <= now && self.frame.1 <= real {
             let due = self.anchor.1 + (real.duration_since(self.anchor.0).as_nanos() as f64 * times) as i64;
-            // What could not be kept up with is let go, or a slow stretch would be followed by a rush.
+            // Drop the time that the simulation could not keep up with; otherwise a rush would follow a slow stretch.
             if due - now > (times * 0.1 * 1e9) as i64 {
                 self.anchor = (real, now);
             }
@@ -406,14 +407,14 @@ impl<S: Simulation> Engine<S> {
         }
     }
 
-    /// Runs for about [`STRETCH`] of real time, at most to `target`.
+    /// Runs for about [`STRETCH`] of real time, but not beyond `target`.
     fn stretch(&mut self, target: i64) {
         let (now, events) = (self.deck.now_ns(), self.deck.events());
         let began = Instant::now();
         self.deck.run_until(target.min(now.saturating_add(self.meter.span_ns)));
         self.meter.ran(self.deck.now_ns() - now, self.deck.events().saturating_sub(events), began.elapsed());
         if self.deck.now_ns() <= now {
-            // It has ended before its end: nothing is left to happen.
+            // The run has ended early: no events are left.
             (self.goal, self.playing) = (None, false);
         }
         let began = Instant::now();
@@ -422,7 +423,7 @@ impl<S: Simulation> Engine<S> {
         }
     }
 
-    /// Ends what has reached its end: a search, or playing at a stop.
+    /// Ends a seek that has reached its target, or playback at a stop.
     fn arrive(&mut self) {
         let now = self.deck.now_ns();
         if self.goal.is_some_and(|goal| now >= goal) {
@@ -436,7 +437,7 @@ impl<S: Simulation> Engine<S> {
         }
     }
 
-    /// Begins to measure real time from here.
+    /// Restarts the measurement of real time.
     fn rest(&mut self) {
         let (real, now) = (Instant::now(), self.deck.now_ns());
         self.anchor = (real, now);
@@ -445,7 +446,7 @@ impl<S: Simulation> Engine<S> {
     }
 
     fn obey(&mut self, command: Command) {
-        // Going to another instant makes them stale when it is reached.
+        // A seek invalidates the settings when it reaches its target.
         let may_change_knobs = matches!(
             command,
             Command::Make(_)
@@ -498,7 +499,7 @@ impl<S: Simulation> Engine<S> {
     fn seek(&mut self, at_ns: i64) {
         let (start, end) = (self.deck.focused().start_ns(), self.deck.focused().end_ns());
         let goal = at_ns.clamp(start, end.max(start));
-        // Going back from the end is to look at something: it does not run off again.
+        // A user who goes back from the end wants to look at something, so playback does not resume.
         self.playing &= self.deck.now_ns() < end || goal >= end;
         self.deck.rewind_towards(goal);
         self.goal = Some(goal);
@@ -522,7 +523,7 @@ impl<S: Simulation> Engine<S> {
         }
         let words = doing.short();
         let forked = self.deck.branch().and_then(|()| {
-            // A change that is refused must not leave a branch behind.
+            // A rejected change must not leave a branch behind.
             self.deck.make(doing).inspect_err(|_| {
                 let _ = self.deck.keep_only(Side::Original);
             })
@@ -572,15 +573,15 @@ impl<S: Simulation> Engine<S> {
     }
 }
 
-/// How fast the simulation runs here, which decides how long stretches are and how far apart checkpoints lie.
+/// Measures the speed of the simulation, which determines the length of stretches and the spacing of checkpoints.
 struct Meter {
     /// Simulated time of the next stretch, ns.
     span_ns: i64,
-    /// Events in a second of work, smoothed.
+    /// Events per second of work, smoothed.
     events_per_s: f64,
-    /// Events and seconds of work since that was last updated.
+    /// Events and seconds of work since that rate was last updated.
     unmeasured: (u64, f64),
-    /// What taking a checkpoint costs, s.
+    /// Cost of taking a checkpoint, s.
     clone_s: f64,
     since: (Instant, i64),
     speed: Option<f64>,
@@ -601,7 +602,7 @@ impl Meter {
     fn ran(&mut self, span_ns: i64, events: u64, took: Duration) {
         let took_s = took.as_secs_f64().max(1e-7);
         let fitting = span_ns as f64 * (STRETCH.as_secs_f64() / took_s).clamp(0.25, 4.0);
-        // A stretch that was cut short by its target says nothing about a longer one.
+        // A stretch cut short by its target says nothing about longer ones.
         if took >= STRETCH / 2 || span_ns >= self.span_ns {
             self.span_ns = fitting.clamp(1e3, 1e15) as i64;
         }
@@ -617,7 +618,7 @@ impl Meter {
         self.clone_s = took.as_secs_f64();
     }
 
-    /// Events between checkpoints: a quarter of a second of work, and enough that taking them costs less than a tenth.
+    /// Events between checkpoints: a quarter of a second of work, and enough that taking checkpoints costs less than a tenth.
     fn checkpoint_spacing(&self) -> u64 {
         let work_s = CHECKPOINT_WORK.as_secs_f64().max(10.0 * self.clone_s);
         (self.events_per_s * work_s).max(1.0) as u64
@@ -627,7 +628,7 @@ impl Meter {
         self.since = (Instant::now(), now_ns);
     }
 
-    /// Simulated seconds in a real second over the last half second or more.
+    /// Simulated seconds per real second over at least the last half second.
     fn speed(&mut self, now_ns: i64) -> f64 {
         let real_s = self.since.0.elapsed().as_secs_f64();
         if real_s > 0.5 {

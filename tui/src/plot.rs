@@ -1,16 +1,16 @@
 //! A chart of curves over time in character cells: areas of eighth blocks, lines of Braille dots.
 //!
-//! Where several windows fall on one column a line spans from the smallest to the largest, so that no peak and no dip is
-//! lost. Linear axes begin at zero, that of a factor at one; logarithmic ones say so.
+//! If several windows share a column, a line spans from the minimum to the maximum, so that no peak and no dip is lost.
+//! Linear axes start at zero, that of a factor at one; logarithmic axes are labelled as such.
 
 use crate::brush::Brush;
 use crate::figures;
 use crate::theme::{Depth, Role};
 
-/// How a curve is drawn.
+/// Style of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Filled to the ground.
+    /// Filled down to the axis.
     Area,
     /// A line.
     Line,
@@ -24,7 +24,7 @@ pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) role: Role,
     pub(crate) shape: Shape,
-    /// Where each window begins, s, and its value.
+    /// Start of each window, s, and its value.
     pub(crate) points: Vec<(f64, Option<f64>)>,
 }
 
@@ -38,20 +38,20 @@ pub(crate) struct Plot {
     /// First and last instant shown, s.
     pub(crate) span: (f64, f64),
     pub(crate) is_logarithmic: bool,
-    /// Where a linear axis begins: at what means nothing at all.
+    /// Start of a linear axis: the neutral value, such as 0, or 1 for a factor.
     pub(crate) bottom: f64,
-    /// Top of the axis at least.
+    /// Minimum value of the top of the axis.
     pub(crate) top: f64,
-    /// When faults act, s.
+    /// Start and end of active faults, s.
     pub(crate) bands: Vec<(f64, f64)>,
     /// Instants to mark on the axis, s.
     pub(crate) marks: Vec<(f64, char, Role)>,
 }
 
-/// Columns left of the axis.
+/// Width of the labels left of the axis, columns.
 const MARGIN: i32 = 8;
 
-/// A dot column's smallest and largest value, and their mean.
+/// Minimum, maximum and mean of the values in a dot column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Spread {
     least: f64,
@@ -60,7 +60,7 @@ struct Spread {
 }
 
 impl Plot {
-    /// Draws into a part of the brush's area.
+    /// Draws into a rectangle of the brush's area.
     pub(crate) fn draw(&self, brush: &mut Brush, (x, y, width, height): (i32, i32, i32, i32)) {
         let (columns, rows) = (width - MARGIN - 1, height - 2);
         if columns < 8 || rows < 1 {
@@ -71,7 +71,7 @@ impl Plot {
         let (left, first) = (x + MARGIN, y + 1);
         self.axes(brush, (left, first, columns, rows), bottom, top);
         for &(from, until) in &self.bands {
-            // A tint behind the curves, where there are colours enough for one that is faint.
+            // A faint tint behind the curves, on terminals with enough colours.
             let (from, until) = (self.column(from, columns).max(0), self.column(until, columns).min(columns - 1));
             for row in 0..rows * i32::from(brush.theme.depth == Depth::Indexed) {
                 brush.restyle(left + from, first + row, until - from + 1, Role::FaultBand);
@@ -113,7 +113,7 @@ impl Plot {
                 brush.put(left + column, bottom, mark, role);
             }
         }
-        // Labels come last: a mark is drawn around them and never over them.
+        // Labels come last: they avoid marks and never cover them.
         self.clocks(brush, (left, bottom, columns));
         for &(at_s, _, role) in &self.marks {
             let column = self.column(at_s, columns);
@@ -154,7 +154,7 @@ impl Plot {
         }
     }
 
-    /// The lowest and the highest value of the axis.
+    /// The minimum and maximum of the axis.
     fn range(&self) -> (f64, f64) {
         let (from, until) = self.span;
         let shown = |point: &&(f64, Option<f64>)| point.0 + self.window_s >= from && point.0 <= until;
@@ -189,7 +189,7 @@ impl Plot {
         }
     }
 
-    /// Round instants below the axis, as far apart as their labels need.
+    /// Round instants below the axis, as close together as their labels allow.
     fn clocks(&self, brush: &mut Brush, (left, y, columns): (i32, i32, i32)) {
         let (from, until) = self.span;
         let step = figures::clock_step((until - from) / f64::from(columns.max(1)) * 14.0);
@@ -209,12 +209,12 @@ impl Plot {
         }
     }
 
-    /// The lowest and highest value of a curve within a column.
+    /// The minimum and maximum of a curve within a column.
     fn spread(&self, curve: &Curve, column: f64, columns: f64) -> Option<Spread> {
         let (from, until) = self.span;
         let width = (until - from) / columns;
         let (begin, end) = (from + column * width, from + (column + 1.0) * width);
-        // Windows that begin in this column; where none does, the one that covers its middle.
+        // Windows that begin in this column; if none does, the one that covers its middle.
         let first = curve.points.partition_point(|point| point.0 < begin - 1e-9);
         let last = curve.points.partition_point(|point| point.0 < end - 1e-9);
         let inside = match first < last {
@@ -254,7 +254,7 @@ impl Plot {
             };
             let (mut high, mut low) = (row_of(spread.most), row_of(spread.least));
             if let Some(before) = before {
-                // The line is connected, from the middle of where it was.
+                // Connect the line, from the middle of its previous position.
                 high = high.min((before + 1).min(low));
                 low = low.max((before - 1).max(high));
             }

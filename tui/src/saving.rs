@@ -1,4 +1,4 @@
-//! Files that the user asks for: pictures of the screen, scenarios with what was changed. None is ever written over.
+//! Files that the user requests: pictures of the screen, scenarios with changes. No existing file is ever overwritten.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::keys::Screen;
 use crate::screens;
 use crate::screenshot;
 
-/// Draws the screen once more, without its terminal, and writes it down.
+/// Renders the screen without a terminal and saves it.
 pub(crate) fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
     let buffer = drawn(app);
     write_new(
@@ -21,7 +21,7 @@ pub(crate) fn picture(app: &App, folder: &Path) -> io::Result<Vec<PathBuf>> {
     )
 }
 
-/// The file name of a picture: the scenario, the screen, the selection on it, and the instant.
+/// The file name of a picture: scenario, screen, selection, and instant.
 fn picture_name(app: &App) -> String {
     let screen = slug(app.screen.title());
     let screen = match app.screen {
@@ -47,12 +47,12 @@ fn instant(at_s: f64) -> String {
     if at_s < 0.0 { format!("warm-up-{minutes}m{seconds}-left") } else { format!("{minutes}m{seconds}") }
 }
 
-/// Writes the scenario with what was changed.
+/// Writes the scenario with its changes.
 pub(crate) fn scenario(app: &App, text: String, folder: &Path) -> io::Result<Vec<PathBuf>> {
     write_new(folder, &format!("{}-changed", slug(&app.snapshot().scenario)), &[("yaml", text)])
 }
 
-/// The screen as it would be drawn at the app's size.
+/// The screen rendered at the app's size.
 pub fn drawn(app: &App) -> Buffer {
     let backend = ratatui::backend::TestBackend::new(app.size.width.max(1), app.size.height.max(1));
     let Ok(mut terminal) = Terminal::new(backend);
@@ -60,7 +60,7 @@ pub fn drawn(app: &App) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
-/// Writes files of one name that none has yet.
+/// Writes files under a common name that is not in use yet.
 fn write_new(folder: &Path, name: &str, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
     for number in 1..1000 {
         let stem = if number == 1 { name.to_string() } else { format!("{name}-{number}") };
@@ -76,13 +76,13 @@ fn write_new(folder: &Path, name: &str, files: &[(&str, String)]) -> io::Result<
     Err(io::Error::other("there are a thousand of that name already"))
 }
 
-/// Their names, for a notice.
+/// The files' names, for a notice.
 pub(crate) fn names(files: &[PathBuf]) -> String {
     let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     names.join(", ")
 }
 
-/// A name that can stand in a file name everywhere.
+/// A name that is valid in file names on every system.
 fn slug(name: &str) -> String {
     let letters: String = name
         .chars()

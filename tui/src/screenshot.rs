@@ -23,7 +23,7 @@ pub fn text(buffer: &Buffer) -> String {
     text
 }
 
-/// The screen as a picture that needs nothing but a monospaced font.
+/// The screen as a picture that needs only a monospaced font.
 pub fn svg(buffer: &Buffer, theme: Theme) -> String {
     let area = buffer.area;
     let (ground, ink) = match theme.background {
@@ -45,7 +45,7 @@ pub fn svg(buffer: &Buffer, theme: Theme) -> String {
             let style = cell.style();
             let begin = x;
             let mut letters = String::new();
-            // Cells of one look are one piece of text; its length is fixed, so that fonts of other widths do no harm.
+            // Adjacent cells of equal style form one text of fixed length, so that fonts of other widths do no harm.
             while let Some(next) = buffer.cell((x, y)).filter(|next| x < area.right() && next.style() == style) {
                 letters.push_str(next.symbol());
                 x += 1;
@@ -122,7 +122,7 @@ fn hexadecimal([red, green, blue]: [u8; 3]) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    // Leading blanks would be lost in readers that do not know xml:space.
+    // Viewers that do not support xml:space would drop leading blanks.
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace(' ', "\u{a0}")
 }
 

@@ -1,4 +1,4 @@
-//! Where simulations come from: what can be chosen, and what becomes of a choice.
+//! Sources of simulations: the available choices, and opening one.
 
 use crate::app::Caption;
 use crate::player::Pace;
@@ -7,9 +7,9 @@ use crate::simulation::Simulation;
 /// Something that can be watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// What it is called: `@retry-storm`, `shop.yaml`.
+    /// Its name: `@retry-storm`, `shop.yaml`.
     pub name: String,
-    /// What it shows, in a sentence or two.
+    /// What it shows, in one or two sentences.
     pub about: String,
 }
 
@@ -18,27 +18,27 @@ pub struct Choice {
 pub struct Opened<S> {
     /// The run, at its beginning.
     pub simulation: S,
-    /// The pace at the beginning.
+    /// The initial pace.
     pub pace: Pace,
-    /// A guided tour: at each instant the run pauses and the words are shown. Escape ends it.
+    /// A guided tour: the run pauses at each instant and shows the caption. Escape ends the tour.
     pub captions: Vec<Caption>,
 }
 
-/// Tells one state of a file from another: the instant of its last change, ns, and its length, bytes.
+/// Identifies a version of a file: the time of its last change, ns, and its length, bytes.
 pub type Stamp = (u128, u64);
 
-/// What can be watched.
+/// The scenarios that can be watched.
 pub trait Source {
-    /// The simulation that a choice opens.
+    /// The simulations that choices open.
     type Simulation: Simulation;
 
-    /// What can be chosen, in the order in which it is shown.
+    /// The choices, in display order.
     fn choices(&self) -> Vec<Choice>;
 
-    /// Reads a choice (an index into [`Source::choices`]). The error says where it is wrong, as plain text of several lines.
+    /// Opens a choice (an index into [`Source::choices`]). The error describes the problems in plain text, in several lines.
     fn open(&mut self, choice: usize) -> Result<Opened<Self::Simulation>, String>;
 
-    /// Reads a choice again with other values of settings, as paths and values, from the beginning of the run on.
+    /// Opens a choice again from the beginning, with other values of settings, given as paths and values.
     ///
     /// # Errors
     /// As [`Source::open`].
@@ -49,16 +49,16 @@ pub trait Source {
         }
     }
 
-    /// What is different as soon as opening it again could give something else; `None` where that never happens, and
-    /// while it cannot be told.
+    /// A stamp that changes whenever opening the choice again could give a different result; `None` if that never happens, or
+    /// while it cannot be determined.
     fn stamp(&self, choice: usize) -> Option<Stamp> {
         let _ = choice;
         None
     }
 }
 
-/// Notices that a file has been saved: its stamp is another one, and has been for two looks, so that a file is not read
-/// while it is being written.
+/// Detects that a file has been saved: its stamp has changed and is the same in two consecutive checks, so that a file is
+/// not read while it is being written.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
     read: Option<Stamp>,
@@ -66,14 +66,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins with the state that has just been read.
+    /// Starts with the version that has just been read.
     pub fn new(read: Option<Stamp>) -> Watch {
         Watch { read, seen: read }
     }
 
-    /// Looks again. True once for every new state that has come to rest.
+    /// Checks the file's stamp. True once for every new version, after it has settled.
     pub fn look(&mut self, now: Option<Stamp>) -> bool {
-        // A file that is away for a moment is being replaced.
+        // A missing file is probably being replaced.
         let Some(now) = now else { return false };
         let rests = self.seen == Some(now);
         self.seen = Some(now);

@@ -1,8 +1,8 @@
-//! What fills the screen – a run that is watched, the list to choose from, or what is wrong with a file – and the loop.
+//! What fills the screen – a run, the list of scenarios, or the problems of a file – and the main loop.
 //!
-//! A file that is being watched is looked at four times a second; once a save has come to rest it is read again, and the
-//! run goes on at the same instant with the new settings. A poll finds saves of every editor on every file system, which
-//! notifications of the system do not.
+//! A watched file is checked four times a second; after a save has settled, the file is read again, and the run continues at
+//! the same instant with the new settings. Polling detects saves by every editor on every file system, which system
+//! notifications do not.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,56 +27,56 @@ use crate::theme::Theme;
 
 /// Real time between frames.
 const FRAME: Duration = Duration::from_millis(33);
-/// Real time between two looks at the file.
+/// Real time between two checks of the file.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How to watch.
+/// Options of watching.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Colours; `None` to find out from the environment.
+    /// Colours; `None` to detect them from the environment.
     pub theme: Option<Theme>,
-    /// True to begin paused.
+    /// True to start paused.
     pub paused: bool,
-    /// Where pictures and scenarios are written; empty for the current folder.
+    /// Folder for pictures and scenarios; empty for the current folder.
     pub folder: PathBuf,
 }
 
-/// How the watching ended.
+/// How watching ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ending {
-    /// True where a signal ended it.
+    /// True if a signal ended it.
     pub interrupted: bool,
     /// Files that were written.
     pub written: Vec<PathBuf>,
 }
 
-/// A run that is watched.
+/// A run being watched.
 struct Run<S> {
     choice: usize,
-    /// Settings that the run began with instead of those of the choice.
+    /// Settings that override those of the choice from the beginning of the run.
     settings: Vec<(String, String)>,
     player: Player<S>,
     app: App,
     export: Option<Receiver<String>>,
 }
 
-/// What lies over the run, if any.
+/// The overlay on the run, if any.
 enum Over {
     Nothing,
     Choosing(Menu),
     Refused(Refusal),
 }
 
-/// What becomes of the loop.
+/// Control flow of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// It goes on.
+    /// Continue.
     On,
-    /// It ends.
+    /// End.
     End,
 }
 
-/// All that can be seen. Needs no terminal: [`watch`] puts it into one.
+/// The whole user interface. Needs no terminal; [`watch`] provides one.
 pub struct Stage<S: Source> {
     source: S,
     options: Options,
@@ -89,7 +89,7 @@ pub struct Stage<S: Source> {
 }
 
 impl<S: Source> Stage<S> {
-    /// The list, or at once one of the choices.
+    /// Starts with the list, or directly with one of the choices.
     pub fn new(source: S, first: Option<usize>, options: Options) -> io::Result<Stage<S>> {
         let theme = options.theme.unwrap_or_else(|| Theme::detect(|name| std::env::var(name).ok()));
         let over = Over::Choosing(Menu::new(source.choices()));
@@ -102,9 +102,9 @@ impl<S: Source> Stage<S> {
         Ok(stage)
     }
 
-    /// Opens a choice from its beginning; where it is wrong, says so.
+    /// Opens a choice from its beginning, or shows its problems.
     fn open(&mut self, choice: usize) -> io::Result<()> {
-        // First the stamp, then the file: what is saved in between is noticed.
+        // Take the stamp before reading the file, so that a save in between is detected.
         self.file = Watch::new(self.source.stamp(choice));
         match self.source.open(choice) {
             Ok(opened) => {
@@ -142,7 +142,7 @@ impl<S: Source> Stage<S> {
         self.over = Over::Refused(Refusal { choice, name, text, scrolled: 0, is_watched, has_run_behind });
     }
 
-    /// Which choice is shown, right or wrong.
+    /// The choice shown, whether it is valid or not.
     fn shown(&self) -> Option<usize> {
         match (&self.over, &self.run) {
             (Over::Refused(refusal), _) => Some(refusal.choice),
@@ -151,7 +151,7 @@ impl<S: Source> Stage<S> {
         }
     }
 
-    /// Looks whether the file has been saved, and reads it again. True where something has changed on the screen.
+    /// Checks whether the file has been saved, and if so reads it again. True if the screen changed.
     pub fn look(&mut self) -> io::Result<bool> {
         let Some(choice) = self.shown() else { return Ok(false) };
         if !self.file.look(self.source.stamp(choice)) {
@@ -191,8 +191,7 @@ impl<S: Source> Stage<S> {
         Ok(true)
     }
 
-    /// Runs again from the start with another value of a setting, makes the user's changes again on the way, and goes on at
-    /// the same instant.
+    /// Restarts the run with another value of a setting, replays the user's changes, and continues to the same instant.
     fn restart(&mut self, path: String, value: String) -> io::Result<()> {
         let Some(run) = &mut self.run else { return Ok(()) };
         let view = run.player.view();
@@ -227,7 +226,7 @@ impl<S: Source> Stage<S> {
         Ok(())
     }
 
-    /// A frame has passed. True where something has changed on the screen.
+    /// Advances by a frame. True if the screen changed.
     pub fn tick(&mut self) -> bool {
         let Some(run) = &mut self.run else { return false };
         let mut stale = run.app.receive(run.player.view()) | run.app.tick();
@@ -244,17 +243,17 @@ impl<S: Source> Stage<S> {
         stale
     }
 
-    /// True where the simulation has failed, which it has said on standard error.
+    /// True if the simulation has failed; it has reported the error on standard error.
     pub fn failed(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.player.stopped())
     }
 
-    /// The run that is watched.
+    /// The run being watched.
     pub fn app(&self) -> Option<&App> {
         self.run.as_ref().map(|run| &run.app)
     }
 
-    /// Gets ready to be drawn at a size.
+    /// Prepares drawing at a size.
     pub fn prepare(&mut self, size: Rect) {
         self.size = size;
         if let Some(run) = &mut self.run {
@@ -274,7 +273,7 @@ impl<S: Source> Stage<S> {
         }
     }
 
-    /// Something was pressed, clicked or pasted.
+    /// Handles a key press, a mouse event or pasted text.
     pub fn event(&mut self, event: Event) -> io::Result<Flow> {
         match (&mut self.over, event) {
             (Over::Nothing, event) => {
@@ -315,7 +314,7 @@ impl<S: Source> Stage<S> {
         Ok(Flow::On)
     }
 
-    /// Back to the run, which pauses while something lies over it; without one it is the end.
+    /// Returns to the run, which is paused under an overlay; without a run, ends the program.
     fn go_back(&mut self) -> Flow {
         match &self.run {
             Some(run) => {
@@ -375,17 +374,17 @@ fn finished(export: &mut Option<Receiver<String>>) -> Option<String> {
     }
 }
 
-/// Watches until the user quits: first the choice that is given, else the list.
+/// Runs the user interface until the user quits, starting with the given choice, else with the list.
 pub fn watch<S: Source>(source: S, first: Option<usize>, options: Options) -> io::Result<Ending> {
     let stop = Signals::new()?;
-    // The terminal comes first, so that a panic of the simulation's thread finds the hook in place.
+    // Set up the terminal first, so that its panic hook is in place before the simulation's thread starts.
     let mut screen = Screen::open()?;
     let mut stage = Stage::new(source, first, options)?;
     let end = show(&mut stage, &mut screen, &stop)?;
-    // The terminal is given back before the simulation is waited for.
+    // Restore the terminal before waiting for the simulation.
     drop(screen);
     let written = std::mem::take(&mut stage.written);
-    // Its thread may still be telling why it failed.
+    // Its thread may still be reporting a failure.
     drop(stage);
     match end {
         End::Failed => Err(io::Error::other("the simulation has failed; see the message above")),
@@ -393,18 +392,18 @@ pub fn watch<S: Source>(source: S, first: Option<usize>, options: Options) -> io
     }
 }
 
-/// Why the loop has ended.
+/// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The user wanted it.
+    /// The user quit.
     Quit,
-    /// A signal did.
+    /// A signal ended it.
     Interrupted,
-    /// The simulation has panicked, by which the terminal has been given back.
+    /// The simulation panicked, which has already restored the terminal.
     Failed,
 }
 
-/// The loop.
+/// The main loop.
 fn show<S: Source>(stage: &mut Stage<S>, screen: &mut Screen, stop: &Signals) -> io::Result<End> {
     let mut stale = true;
     let mut looked = Instant::now();

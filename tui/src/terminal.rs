@@ -1,5 +1,5 @@
-//! The terminal: raw mode, the alternate screen, signals. It is given back whatever happens: at the end, on an error, on a
-//! panic of either thread, on signals that end the program, and while the program is suspended.
+//! The terminal: raw mode, the alternate screen, signals. The terminal is restored in every case: at the end, after an
+//! error, after a panic of any thread, after a signal that ends the program, and while the program is suspended.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal};
@@ -16,25 +16,26 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 
-/// How many columns the terminal at standard output has; `None` where there is none.
+/// Width of the terminal at standard output, columns; `None` if there is none.
 pub fn columns() -> Option<u16> {
     io::stdout().is_terminal().then(terminal::size)?.ok().map(|(columns, _)| columns).filter(|columns| *columns > 0)
 }
 
-/// True while the terminal is ours; held while it is drawn to, so that nothing is drawn after it has been given back.
+/// True while the program controls the terminal. Locked while drawing, so that nothing is drawn after the terminal has been
+/// restored.
 static IS_OURS: Mutex<bool> = Mutex::new(false);
-/// True once it has been given back.
+/// True once it has been restored.
 static IS_LEFT: AtomicBool = AtomicBool::new(true);
-/// How long another thread may take to end its frame before the terminal is taken from it: a write to a terminal that
-/// nobody reads blocks for ever.
+/// Time for another thread to finish its frame before the terminal is restored regardless: a write to a terminal that is not
+/// read blocks forever.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 thread_local! {
-    /// True while this thread draws, and so holds the lock.
+    /// True while this thread is drawing and thus holds the lock.
     static DRAWS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The terminal while it is ours.
+/// The terminal while the program controls it.
 pub(crate) struct Screen {
     terminal: Terminal<CrosstermBackend<io::Stdout>>,
     _hook: PanicHook,
@@ -50,14 +51,13 @@ impl Screen {
         Ok(Screen { terminal, _hook: hook, _restore: restore })
     }
 
-    /// The size as it is now.
+    /// The current size.
     pub(crate) fn size(&self) -> io::Result<Rect> {
         let size = self.terminal.size()?;
         Ok(Rect::new(0, 0, size.width, size.height))
     }
 
-    /// Draws a frame, which terminals that know synchronized updates show at once. False where the terminal has been given
-    /// back.
+    /// Draws a frame, atomically on terminals with synchronized updates. False if the terminal has been restored.
     pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<bool> {
         let Some(_held) = held() else { return Ok(false) };
         DRAWS.set(true);
@@ -66,24 +66,24 @@ impl Screen {
         drawn.map(|()| true)
     }
 
-    /// Takes the terminal anew, after somebody else has had it, to be drawn to from the beginning.
+    /// Takes control of the terminal again after another program had it, and redraws everything.
     pub(crate) fn take_again(&mut self) -> io::Result<()> {
         restore();
         enter()?;
-        // Clearing the one that there is would ask the terminal where its cursor is, and not every one answers.
+        // Clearing the existing terminal would query the cursor position, which not every terminal reports.
         self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         execute!(io::stdout(), terminal::Clear(terminal::ClearType::All))
     }
 
-    /// Suspends the program, as Ctrl-Z does outside raw mode, with the terminal given back meanwhile. Where nobody could make it
-    /// go on, the system does not suspend it either.
+    /// Suspends the program, as Ctrl-Z does outside raw mode, and restores the terminal meanwhile. If no process could resume the
+    /// program, the system does not suspend it.
     #[cfg(unix)]
     pub(crate) fn suspend(&mut self, signals: &Signals) -> io::Result<()> {
         signals.has_gone_on();
         restore();
-        // All of the pipeline or script that it is part of.
+        // Suspend the whole pipeline or script that the program belongs to.
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-        // Which thread gets the signal, and when, is the system's business.
+        // The system decides which thread receives the signal, and when.
         let begun = Instant::now();
         while !signals.has_gone_on() && begun.elapsed() < SUSPENDED_WITHIN {
             std::thread::sleep(Duration::from_millis(2));
@@ -99,19 +99,19 @@ impl Screen {
 }
 
 fn enter() -> io::Result<()> {
-    // From here on there is something to give back.
+    // From here on the terminal needs to be restored.
     *IS_OURS.lock().unwrap_or_else(PoisonError::into_inner) = true;
     IS_LEFT.store(false, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, event::EnableBracketedPaste, cursor::Hide)
 }
 
-/// The terminal, while it is ours.
+/// Locks the terminal; `None` if the program does not control it.
 fn held() -> Option<MutexGuard<'static, bool>> {
     IS_OURS.lock().ok().filter(|mine| **mine)
 }
 
-/// Gives the terminal back when dropped.
+/// Restores the terminal when dropped.
 struct Restore;
 
 impl Drop for Restore {
@@ -120,10 +120,10 @@ impl Drop for Restore {
     }
 }
 
-/// Gives the terminal back, once: leaving the alternate screen twice would put the cursor on top of a panic's message.
+/// Restores the terminal, once: leaving the alternate screen twice would put the cursor on top of a panic message.
 fn restore() {
     let begun = Instant::now();
-    // A thread that panics while it draws holds the lock itself and must not wait for it.
+    // A thread that panics while drawing holds the lock itself and must not wait for it.
     while !DRAWS.get() && begun.elapsed() < PATIENCE {
         match IS_OURS.try_lock() {
             Ok(mut mine) if *mine => {
@@ -155,7 +155,7 @@ fn leave() {
 
 type Hook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
 
-/// Gives the terminal back before a panic is told, so that the message can be read.
+/// Restores the terminal before a panic is reported, so that the message is readable.
 struct PanicHook {
     before: Arc<Hook>,
 }
@@ -174,7 +174,7 @@ impl PanicHook {
 
 impl Drop for PanicHook {
     fn drop(&mut self) {
-        // A hook cannot be exchanged by a thread that is panicking; it then stays, and does no harm.
+        // A panicking thread cannot replace the hook; it then stays, and does no harm.
         if !std::thread::panicking() {
             let before = Arc::clone(&self.before);
             std::panic::set_hook(Box::new(move |panic| before(panic)));
@@ -182,20 +182,20 @@ impl Drop for PanicHook {
     }
 }
 
-/// How long a signal to suspend may take to arrive.
+/// Maximum delay of a signal to suspend.
 #[cfg(unix)]
 const SUSPENDED_WITHIN: Duration = Duration::from_millis(200);
 
-/// How long the loop may take to end by itself after a signal: it may be reading a large file, or writing to a terminal that nobody
-/// reads.
+/// Time for the loop to end by itself after a signal: it may be reading a large file, or writing to a terminal that is not
+/// read.
 #[cfg(unix)]
 const GRACE: Duration = Duration::from_millis(500);
 
-/// The exit code of what a signal has ended.
+/// The exit code after a signal.
 #[cfg(unix)]
 const INTERRUPTED: i32 = 130;
 
-/// Signals that end the watching, and the one by which a suspended program goes on.
+/// Signals that end the program, and the one that resumes it after it was suspended.
 pub(crate) struct Signals {
     ends: Arc<AtomicBool>,
     continued: Arc<AtomicBool>,
@@ -229,12 +229,12 @@ impl Signals {
         })
     }
 
-    /// Whether a signal ends the watching.
+    /// Whether a signal to end has arrived.
     pub(crate) fn raised(&self) -> bool {
         self.ends.load(Ordering::Relaxed)
     }
 
-    /// Whether the program has gone on, after it was suspended, since this was asked last.
+    /// Whether the program has been resumed since the last call.
     pub(crate) fn has_gone_on(&self) -> bool {
         self.continued.swap(false, Ordering::Relaxed)
     }
@@ -248,8 +248,8 @@ impl Drop for Signals {
     }
 }
 
-/// A thread that gives the terminal back and ends the program where the loop does not within its grace; a further signal then
-/// ends it at once.
+/// A thread that restores the terminal and ends the program if the loop does not end within [`GRACE`]; a further signal ends
+/// the program immediately.
 #[cfg(unix)]
 struct Bystander {
     handle: signal_hook::iterator::Handle,

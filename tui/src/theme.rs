@@ -1,17 +1,18 @@
-//! Every colour, in one table: what a thing on the screen *is*, and how that looks with 256 colours, with 16 and with none,
+//! Every colour, in one table: the meaning of a thing on the screen, and its look with 256 colours, with 16 and with none,
 //! on a dark and on a light background.
 //!
-//! No meaning is carried by colour alone: each role also has its own glyph, word or modifier. The hues of the load scale
-//! (teal, yellow, orange, red) can be told apart with the common colour deficiencies by their lightness.
+//! No meaning depends on colour alone: each role also has its own glyph, word or modifier. The hues of the load scale
+//! (teal, yellow, orange, red) also differ in lightness, so that people with common colour deficiencies can distinguish
+//! them.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// How many colours the terminal shows.
+/// Number of colours of the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// None: bold, dim, underlined and reversed text only.
     None,
-    /// The 16 named ones, whose look the user has chosen.
+    /// The 16 named ones, which the user can customise.
     Sixteen,
     /// The 256 indexed ones.
     #[default]
@@ -33,19 +34,19 @@ pub enum Background {
 pub enum Role {
     /// Ordinary text and figures.
     Text,
-    /// Units, labels, what is secondary.
+    /// Units, labels, and secondary text.
     Faint,
     /// Names and headings.
     Strong,
     /// The name of the program.
     Brand,
-    /// Lines around things.
+    /// Frames and rules.
     Border,
     /// The selection.
     Selected,
-    /// The row that the cursor is on.
+    /// The row of the cursor.
     Cursor,
-    /// The screen that is shown, among the tabs.
+    /// The tab of the current screen.
     Tab,
     /// A key in the footer.
     Key,
@@ -57,23 +58,23 @@ pub enum Role {
     Strained,
     /// At the limit, or failing.
     Critical,
-    /// Nothing is going on.
+    /// No activity.
     Idle,
-    /// A fault, where and while it acts.
+    /// An active fault.
     Fault,
-    /// The cells of a chart during which a fault acts.
+    /// The cells of a chart in which a fault is active.
     FaultBand,
-    /// A first attempt on its way.
+    /// A first attempt under way.
     Pulse,
-    /// A retry on its way.
+    /// A retry under way.
     Retry,
     /// The offered load.
     Offered,
-    /// What succeeded in time.
+    /// Successes in time.
     Good,
-    /// The median.
+    /// The median latency.
     Median,
-    /// The 99th percentile.
+    /// The 99th percentile of the latency.
     Tail,
     /// The original future.
     Original,
@@ -81,26 +82,26 @@ pub enum Role {
     Branch,
     /// The words of a guided tour.
     Caption,
-    /// What goes on: playing.
+    /// The state of playing.
     Playing,
-    /// What stands still: paused.
+    /// The state of being paused.
     Paused,
-    /// A failure to be told.
+    /// An error message.
     Problem,
 }
 
 /// One row of the table.
 struct Row {
     role: Role,
-    /// Index on a dark background, on a light one.
+    /// Colour index on a dark and on a light background.
     indexed: [u8; 2],
-    /// Of the 16, on a dark background, on a light one.
+    /// One of the 16 colours, on a dark and on a light background.
     named: [Color; 2],
-    /// Bold, dim, … in every depth.
+    /// Bold, dim, … at every depth.
     modifier: Modifier,
-    /// Added where there is no colour.
+    /// Modifier added if there is no colour.
     plain: Modifier,
-    /// A background instead of, or beside, the foreground: index dark, index light.
+    /// Background colour, instead of or in addition to the foreground: index on dark, index on light.
     under: Option<[u8; 2]>,
 }
 
@@ -150,17 +151,17 @@ const TABLE: &[Row] = &[
     row(Role::Problem,   [203, 160], [Color::LightRed, Color::Red],         BOLD, REVERSED),
 ];
 
-/// How roles look on this terminal.
+/// The colour scheme for this terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Theme {
-    /// How many colours there are.
+    /// Number of colours.
     pub depth: Depth,
-    /// What they stand on.
+    /// The background.
     pub background: Background,
 }
 
 impl Theme {
-    /// The look of a role.
+    /// The style of a role.
     pub fn style(self, role: Role) -> Style {
         let Some(row) = TABLE.iter().find(|row| row.role == role) else { return Style::new() };
         let which = self.background as usize;
@@ -176,7 +177,7 @@ impl Theme {
         }
     }
 
-    /// The role of a share of capacity in use.
+    /// The role for a share of capacity in use.
     pub fn load(share: Option<f64>) -> Role {
         match share {
             None => Role::Idle,
@@ -187,7 +188,7 @@ impl Theme {
         }
     }
 
-    /// The role of a share of attempts that fail.
+    /// The role for a share of attempts that fail.
     pub fn errors(share: f64) -> Role {
         match share {
             _ if share >= 0.25 => Role::Critical,
@@ -207,14 +208,14 @@ impl Theme {
         } else {
             Depth::Sixteen
         };
-        // The last field is the background: 7 and 9 to 15 are the light ones.
+        // The last field is the background: 7 and 9 to 15 are light.
         let light = variable("COLORFGBG")
             .and_then(|value| value.rsplit(';').next().and_then(|last| last.parse::<u8>().ok()))
             .is_some_and(|index| index == 7 || (9..=15).contains(&index));
         Theme { depth, background: if light { Background::Light } else { Background::Dark } }
     }
 
-    /// The same colours for the other background.
+    /// The same scheme for the other background.
     pub fn inverted(self) -> Theme {
         let background = match self.background {
             Background::Dark => Background::Light,
@@ -224,7 +225,7 @@ impl Theme {
     }
 }
 
-/// Red, green and blue of an indexed colour, as every common terminal shows the upper 240.
+/// The RGB value of an indexed colour, as every common terminal shows the upper 240.
 pub fn rgb_of_index(index: u8) -> [u8; 3] {
     const NAMED: [[u8; 3]; 16] = [
         [0, 0, 0],
@@ -280,7 +281,7 @@ mod tests {
 
     #[test]
     fn text_can_be_read_on_both_backgrounds() {
-        // Contrast of at least 4.5 is what the guidelines ask of text; lines and what is idle may be fainter.
+        // The guidelines require a contrast of at least 4.5 for text; lines and idle things may be fainter.
         for row in TABLE {
             let least = if matches!(row.role, Role::Border | Role::Idle) { 1.7 } else { 4.3 };
             for (which, ground) in [[0, 0, 0], [255, 255, 255]].into_iter().enumerate() {

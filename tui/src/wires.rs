@@ -1,30 +1,30 @@
-//! Lines on a grid of cells: they join where they belong together and pass under each other where they do not.
+//! Lines on a grid of cells: lines that belong together join where they meet, and others pass under each other.
 
 use crate::layout::Route;
 use crate::theme::Role;
 
-/// How heavy a line is drawn.
+/// Weight of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// Nothing flows.
+    /// No traffic.
     #[default]
     Dashed,
-    /// Something does.
+    /// Some traffic.
     Light,
-    /// Much does.
+    /// Heavy traffic.
     Heavy,
 }
 
 /// The look of one line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stroke {
-    /// How heavy it is.
+    /// Its weight.
     pub weight: Weight,
     /// Its colour.
     pub role: Role,
 }
 
-/// A cell with lines in it. Arms go up, right, down, left.
+/// A cell crossed by lines. The arms are in the order up, right, down, left.
 #[derive(Clone, Copy, Debug)]
 struct WireCell {
     arms: [Option<Weight>; 4],
@@ -33,7 +33,7 @@ struct WireCell {
     target: (i32, i32),
 }
 
-/// All box characters of light and heavy arms; the place is the number whose digits to base 3 are the arms.
+/// All box-drawing characters with light and heavy arms, indexed by the number whose base-3 digits are the arms.
 const GLYPHS: [char; 81] = [
     ' ', '╴', '╸', '╷', '┐', '┑', '╻', '┒', '┓', '╶', '─', '╾', '┌', '┬', '┭', '┎', '┰', '┱', '╺', '╼', '━', '┍', '┮',
     '┯', '┏', '┲', '┳', '╵', '┘', '┙', '│', '┤', '┥', '╽', '┧', '┪', '└', '┴', '┵', '├', '┼', '┽', '┟', '╁', '╅', '┕',
@@ -62,13 +62,13 @@ impl WireCell {
     }
 }
 
-/// The cells of a route, one after the other.
+/// The cells of a route in order.
 pub fn cells(route: &Route) -> Vec<(i32, i32)> {
     let mut cells: Vec<(i32, i32)> = route.points.first().copied().into_iter().collect();
     for pair in route.points.windows(2) {
         let ((mut x, mut y), (to_x, to_y)) = (pair[0], pair[1]);
         while (x, y) != (to_x, to_y) {
-            // Corners share a row or a column, so that one of the two stays as it is.
+            // Consecutive corners share a row or a column, so one of the coordinates stays the same.
             x += (to_x - x).signum();
             y += (to_y - y).signum();
             cells.push((x, y));
@@ -77,7 +77,7 @@ pub fn cells(route: &Route) -> Vec<(i32, i32)> {
     cells
 }
 
-/// A grid that lines are laid on.
+/// A grid of cells for lines.
 #[derive(Clone, Debug)]
 pub struct Wires {
     width: i32,
@@ -92,8 +92,8 @@ impl Wires {
         Wires { width, height, cells: vec![None; width as usize * height as usize] }
     }
 
-    /// Lays a line. Where it meets a line of the same trunk or with the same end the two join; where it meets another
-    /// the horizontal one passes under the vertical one.
+    /// Adds a line. It joins lines of the same trunk or with the same end where they meet; of other lines, the horizontal one
+    /// passes under the vertical one.
     pub fn lay(&mut self, route: &Route, stroke: Stroke) {
         let path = cells(route);
         let (Some(&first), Some(&target)) = (path.first(), path.last()) else { return };
@@ -107,7 +107,7 @@ impl Wires {
             let mut arms = [None; 4];
             let before = index.checked_sub(1).map(|index| path[index]);
             let after = path.get(index + 1).copied();
-            // The ends run on into the boxes beside them.
+            // The ends extend into the adjacent boxes.
             let towards = |end: (i32, i32), inner: Option<(i32, i32)>| match inner {
                 Some(inner) if inner.0 < end.0 => 1,
                 Some(_) => 3,
@@ -144,7 +144,7 @@ impl Wires {
         }
     }
 
-    /// Every cell with a line: column, row, character, role.
+    /// Every cell of a line: column, row, character, role.
     pub fn drawn(&self) -> impl Iterator<Item = (i32, i32, char, Role)> + '_ {
         self.cells.iter().enumerate().filter_map(|(index, cell)| {
             let (x, y) = (index as i32 % self.width, index as i32 / self.width);
@@ -153,7 +153,7 @@ impl Wires {
     }
 }
 
-/// The role that needs more attention, where lines lie on each other.
+/// The role of higher priority where lines coincide.
 fn graver(one: Role, other: Role) -> Role {
     let rank = |role: Role| match role {
         Role::Idle => 0,

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use models::demand::Demand;
+use models::policies::link_settings::Propagated;
 use models::policies::policy::Passes;
 
 use super::flow::{Data, Flows};
@@ -23,6 +24,8 @@ pub(super) struct Bursts {
     pub(super) links: Vec<f64>,
     /// Whether calls over each link may wait at its gates.
     waits: Vec<bool>,
+    /// Whether calls over each link may be abandoned before their answers.
+    abandoned: Vec<bool>,
     /// Whether calls over each link may be refused at its gates, and nobody knows how many.
     refuses: Vec<bool>,
     /// Whether the answers of each component depend on that.
@@ -58,6 +61,7 @@ impl Bursts {
         let mut bursts = Bursts {
             links: vec![0.0; graph.links.len()],
             waits: vec![false; graph.links.len()],
+            abandoned: vec![false; graph.links.len()],
             refuses: vec![false; graph.links.len()],
             answers_vary: vec![false; count],
             components: vec![0.0; count],
@@ -95,7 +99,7 @@ impl Bursts {
                     let at_once = here.map(|(_, op)| -> f64 {
                         let demand = demand(caller, op);
                         let over = demand.calls.iter().filter(|call| call.link == at.name && call.mean > 0.0);
-                        over.map(|call| call.at_once).sum()
+                        over.map(|call| call.at_once).fold(0.0, f64::max)
                     });
                     (at_once.fold(0.0, f64::max) * self.components[caller].max(1.0)).min(MOST)
                 }
@@ -179,6 +183,14 @@ impl Bursts {
             });
             // Who of those side by side is first is another question under load.
             let is_refused = called.iter().any(|link| self.link_varies(graph, *link));
+            let abandoned = demand.abandons.iter().filter(|(_, likely)| *likely > CUT_MIN);
+            for link in abandoned.filter_map(|(name, _)| graph.link_of(*component, name)) {
+                self.abandoned[link] = true;
+                // The callee stops only where it is told.
+                if graph.links[link].settings.propagate.contains(&Propagated::Cancel) {
+                    graph.links[link].ways.iter().for_each(|way| self.gets_less[way.component] = true);
+                }
+            }
             self.answers_vary[*component] |= is_refused;
             let varies = demand.cut_short > CUT_MIN || gives_up || is_refused;
             self.does_less[*component] |= self.gets_less[*component] || varies;
@@ -205,6 +217,12 @@ impl Bursts {
         self.waits[link]
             || places.is_some_and(|places| self.links[link] > places)
             || self.link_holds_longer(graph, link)
+    }
+
+    /// Whether calls over a link may end earlier than is said of them: they are abandoned, or gates on their way refuse some, and
+    /// nobody knows how many.
+    pub(super) fn link_ends_early(&self, graph: &Graph<'_>, link: usize) -> bool {
+        self.abandoned[link] || self.link_varies(graph, link)
     }
 
     /// Whether gates on the way of the calls over a link may refuse some, and nobody knows how many.

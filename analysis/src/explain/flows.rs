@@ -253,7 +253,7 @@ pub(super) fn sustained_attempts(graph: &Graph<'_>, link: usize, rate: f64) -> f
         return most / f64::from(retry.max_attempts);
     }
     match &retry.budget {
-        Some(budget) if rate > 0.0 => (1.0 + budget.repeats_per_call(rate / f64::from(at.copies))).min(most),
+        Some(budget) if rate > 0.0 => (1.0 + budget.repeats_per_call(rate / f64::from(at.copies), 1.0)).min(most),
         Some(_) | None => most,
     }
 }
@@ -305,7 +305,8 @@ fn key_groups(graph: &Graph<'_>, data: Data, rate: f64) -> Option<Vec<KeyGroup>>
 fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) -> Option<Option<(f64, f64)>> {
     let settings = graph.components[component];
     if !settings.needs_keys() {
-        return None;
+        // Who answers a share whatever it is asked about.
+        return settings.hits(&[], 0.0).map(|hits| Some((1.0 - hits.ratio, hits.fetches)));
     }
     // Entries are told apart by operation and key. Requests that choose alike share their entries.
     let mut entries: Vec<(&str, GivenKeys, f64)> = Vec::new();

@@ -264,6 +264,47 @@ const BUNDLED: &[(&str, &[&str])] = &[
     ("one-query-for-many", &[]),
     ("threads-for-short-calls", &[]),
     ("threads-for-slow-calls", &[]),
+    // Overload and what is done about it: what these lack is what their variants have.
+    (
+        "adaptive-limit-tracks-capacity",
+        &["no_timeout workloads.clients.call", "overload components.backend", "unbounded_queue components.backend"],
+    ),
+    (
+        "retry-amplification",
+        &[
+            "no_timeout components.gateway.calls.service",
+            "no_timeout components.service.calls.db",
+            "no_timeout workloads.client.call",
+            "retries_multiply components.gateway.calls.service.retry",
+            "retries_multiply components.service.calls.db.retry",
+            "retry_without_backoff components.gateway.calls.service.retry",
+            "retry_without_backoff components.service.calls.db.retry",
+            "retry_without_backoff workloads.client.call.retry",
+            "unbounded_queue components.db",
+        ],
+    ),
+    ("fifo-vs-lifo-vs-codel", &["overload_at_peak components.api", "unbounded_queue components.api"]),
+    ("noisy-client", &["overload components.api"]),
+    ("bulkhead-by-service", &["never_called components.reports", "overload_at_peak components.shop"]),
+    (
+        "timer-inversion",
+        &[
+            "retries_multiply components.gateway.calls.service.retry",
+            "retry_without_backoff components.gateway.calls.service.retry",
+            "retry_without_backoff workloads.client.call.retry",
+            "retry_without_budget components.gateway.calls.service.retry",
+            "retry_without_budget workloads.client.call.retry",
+            "timer_inversion workloads.client.call.timeout",
+            "unbounded_queue components.db",
+        ],
+    ),
+    ("restart-herd", &["retry_without_jitter workloads.clients.call.retry.backoff"]),
+    ("shedding-by-priority", &["overload components.api"]),
+    (
+        "latency-budget",
+        &["no_timeout components.api.calls.db", "overload components.db", "unbounded_queue components.db"],
+    ),
+    ("connection-exhaustion-cascade", &["timer_inversion workloads.readers.call.timeout"]),
 ];
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) struct Compare {
     files: Vec<String>,
     #[command(flatten)]
     changes: Changes,
-    /// Replications of each; the default is the larger of 10 and what the file sets.
+    /// Replications of each; the default is the file's setting, but at least 10.
     #[arg(long, value_name = "N")]
     replications: Option<u32>,
     /// Metric to compare; may be repeated.
@@ -51,7 +51,7 @@ impl Compare {
     pub(crate) fn execute(self) -> Result<ExitCode, Failure> {
         let contestants = self.contestants()?;
         let first = &contestants[0].loaded.scenario;
-        // Enough replications for one report are not enough for differences.
+        // The number of replications that suffices for one report is not enough to compare.
         let replications = self.replications.unwrap_or(first.run.replications.unwrap_or(0).max(REPLICATIONS));
         if replications < 2 {
             return Err(Failure::Usage("a comparison needs at least two replications; use 10".into()));
@@ -80,7 +80,7 @@ impl Compare {
         Ok(if compared.cut_short { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 
-    /// The scenarios compared, and the command that compares them again.
+    /// The compared scenarios, and the command that repeats the comparison.
     fn origin(&self, contestants: &[Contestant], replications: u32) -> Origin {
         let mut command = "brownout compare".to_string();
         let mut scenarios = Vec::new();

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete command lines.
+//! `completions`: scripts for command-line completion.
 
 use std::process::ExitCode;
 

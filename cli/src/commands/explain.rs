@@ -1,4 +1,4 @@
-//! `explain`: what will be simulated, and what is known of it without running it.
+//! `explain`: the simulated system, and what is known about it without running it.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ enum Format {
     Json,
 }
 
-/// Explains a scenario without running it: call graph, policies, capacity, and what cannot hold.
+/// Explains a scenario without running it: call graph, policies, capacity, and warnings.
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
     #[command(flatten)]

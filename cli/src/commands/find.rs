@@ -1,4 +1,4 @@
-//! `find`: the value at which an objective ceases to hold.
+//! `find`: the value of a setting at which an objective ceases to hold.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl Find {
             objective,
             replications,
             replications_max: self.max_replications.max(replications),
-            // Several looks at several values: each must be surer than the answer.
+            // Several values are tested several times, so each verdict needs a higher confidence than the answer.
             confidence: 0.99,
             resolution,
         };
@@ -124,7 +124,7 @@ impl Find {
         Ok(code(found.cut_short, found.best.is_some()))
     }
 
-    /// A setting with its ends and its cost.
+    /// A setting with its range and its cost.
     fn priced(&self, path: &str, a: &str, b: &str) -> Result<Priced, Failure> {
         let count = |text: &str| {
             let quantity = Quantity::parse(text).filter(|quantity| quantity.kind == Kind::Count);
@@ -156,7 +156,7 @@ impl Find {
     }
 }
 
-/// How a search ends.
+/// The exit code of a search.
 fn code(cut_short: bool, answered: bool) -> ExitCode {
     match (cut_short, answered) {
         (true, _) => ExitCode::from(INTERRUPTED),

@@ -1,4 +1,4 @@
-//! `kinds`: the reference, at hand.
+//! `kinds`: the reference.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ fn list(topics: &[Topic]) -> String {
     text
 }
 
-/// The page of a name; of all that share it.
+/// The page of a topic; all pages if several topics share the name.
 fn pages(topics: &[Topic], name: &str) -> Result<String, Failure> {
     let (group, bare) = name.split_once('/').map_or((None, name), |(group, bare)| (Some(group), bare));
     let is_meant = |topic: &&Topic| {

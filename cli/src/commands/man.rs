@@ -24,14 +24,14 @@ impl Man {
     }
 }
 
-/// A command as a section of the page.
+/// Renders a command as a section of the page.
 fn render_part(command: &Command, page: &mut Vec<u8>) -> Result<(), Failure> {
     let man = clap_mangen::Man::new(command.clone());
     page.extend(format!(".SH \"{}\"\n", command.get_name().to_uppercase()).bytes());
     let mut part = Vec::new();
     man.render_description_section(&mut part)?;
     man.render_options_section(&mut part)?;
-    // The sections of a command stand below its own heading.
+    // The sections of a command become subsections under its own heading.
     page.extend(String::from_utf8_lossy(&part).replace(".SH ", ".SS ").bytes());
     Ok(())
 }

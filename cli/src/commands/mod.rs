@@ -20,7 +20,7 @@ mod sweep;
 mod validate;
 mod watch;
 
-/// What can be asked for.
+/// The commands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Run(run::Run),

@@ -77,7 +77,7 @@ impl Run {
         let began = Instant::now();
         let seed = loaded.scenario.seed;
         let mut session = Session::new(Arc::new(loaded), seed, None);
-        // Before there is something to print, Ctrl-C ends the program as usual.
+        // Until there is something to print, Ctrl-C ends the program as usual.
         let stop = work::stop_on_control_c();
         while !session.is_finished() && !stop.load(Ordering::Relaxed) {
             session.run_some(replicate::EVENTS_BETWEEN_LOOKS).map_err(|f| Failure::Failed(f.to_string()))?;
@@ -103,7 +103,7 @@ impl Run {
         Ok(if self.check { self.judged(&result) } else { ExitCode::SUCCESS })
     }
 
-    /// Several runs, or one whose warm-up must be found first.
+    /// Runs several replications, or a single run whose warm-up must be determined first.
     fn replicated(&self, loaded: &Arc<Loaded>, replications: u32) -> Result<ExitCode, Failure> {
         let began = Instant::now();
         let run = self.work.run(replications as usize, |control| replicate::replicate(loaded, replications, control));
@@ -134,7 +134,7 @@ impl Run {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Writes everything that a run leaves into the folder that was asked for, if any.
+    /// Writes all files of a run into the requested folder, if any.
     fn write_folder(&self, loaded: &Loaded, result: &RunResult, latencies: &[Latencies]) -> Result<(), Failure> {
         let Some(folder) = &self.out else { return Ok(()) };
         let mut command = "brownout run scenario.yaml".to_string();
@@ -148,7 +148,7 @@ impl Run {
         Ok(())
     }
 
-    /// Whether all objectives hold in every run, as an exit code; those that do not are named on standard error.
+    /// The exit code of `--check`: whether all objectives hold in every run. Names the others on standard error.
     fn judged(&self, result: &RunResult) -> ExitCode {
         let missed: Vec<String> = result
             .objectives
@@ -167,7 +167,7 @@ impl Run {
         match self.format {
             Format::Text => {
                 let usual = report::text::Options::default();
-                // A terminal that is narrower would break the lines of its tables; in a pipe every machine prints the same.
+                // A narrower terminal would wrap the lines of tables; in a pipe, every machine prints the same.
                 let width = tui::columns().map_or(usual.width, |columns| usual.width.min(columns.into()));
                 let color = self.scenario.changes.color.on_stdout();
                 input::print(&report::text::run_report(result, report::text::Options { width, color, ..usual }))

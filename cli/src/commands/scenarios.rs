@@ -1,4 +1,4 @@
-//! `scenarios`: the scenarios that are built in.
+//! `scenarios`: the built-in scenarios.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ pub(crate) struct Scenarios {
 /// Action; lists them without one.
 #[derive(Subcommand, Debug)]
 enum What {
-    /// Lists them with a one-line description.
+    /// Lists the scenarios with one-line descriptions.
     List,
     /// Prints a scenario.
     Show {

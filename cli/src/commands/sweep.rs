@@ -1,4 +1,4 @@
-//! `sweep`: runs a scenario at many points in parallel, and resumes where it was cut off.
+//! `sweep`: runs a scenario at many points in parallel, and resumes after an interruption.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ enum Part {
     },
     /// Runs shard K of N. Shards may run anywhere, in any order, and more than once.
     RunShard {
-        /// Which part of how many: 1/4 to 4/4.
+        /// The shard and the number of shards: 1/4 to 4/4.
         shard: String,
         #[command(flatten)]
         what: What,
@@ -54,7 +54,7 @@ enum Part {
     },
 }
 
-/// Which sweep, and where to.
+/// The sweep, and the folder for its results.
 #[derive(Args, Debug)]
 struct What {
     #[command(flatten)]
@@ -86,7 +86,7 @@ impl What {
         Store::open(folder).map_err(|e| Failure::Failed(format!("`{}`: {e}", folder.display())))
     }
 
-    /// Runs what is missing of some units and says whether all of them are done.
+    /// Runs those of the units that are missing; returns whether all of them are done.
     fn run(&self, plan: &Plan, units: &[usize], store: &Store) -> Result<bool, Failure> {
         store.write_lock(plan)?;
         let count = units.len();
@@ -188,7 +188,7 @@ fn whole(what: &What) -> Result<ExitCode, Failure> {
     finish(what, &plan, &store)
 }
 
-/// A point that failed makes the whole sweep one that failed on the way, though all else is there.
+/// The exit code: if any point failed, the sweep counts as failed, although the rest of it is there.
 fn ended(swept: &Swept) -> ExitCode {
     let failed = swept.points.iter().any(|point| point.error().is_some());
     if failed { ExitCode::from(3) } else { ExitCode::SUCCESS }
@@ -207,7 +207,7 @@ fn finish(what: &What, plan: &Plan, store: &Store) -> Result<ExitCode, Failure> 
     Ok(ended(swept))
 }
 
-/// The latencies of all points, one at a time, so that thousands of them need no more memory than one.
+/// Writes the latencies of all points, one at a time, so that thousands of them need no more memory than one.
 fn write_latencies(path: &Path, plan: &Plan, store: &Store) -> std::io::Result<()> {
     let seconds = plan.loaded.scenario.run.duration.map_or(0.0, |duration| duration.0 as f64 / 1e9);
     let tagged = (0..plan.points.len()).flat_map(|point| {
@@ -222,7 +222,7 @@ fn write_latencies(path: &Path, plan: &Plan, store: &Store) -> std::io::Result<(
     })
 }
 
-/// `K/N` as the number of the part from 0, and of how many.
+/// Parses `K/N` to the index of the shard, from 0, and the number of shards.
 fn shard_of(text: &str) -> Result<(usize, usize), Failure> {
     let both = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match both {

@@ -1,4 +1,4 @@
-//! `validate`: simulated systems against queueing theory.
+//! `validate`: compares simulated systems with queueing theory.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use lab::replicate::Stopped;
 use crate::input::{self, Failure, INTERRUPTED};
 use crate::work::Work;
 
-/// How many times as long the long form runs.
+/// Factor by which `--long` extends the runs.
 const LONG: u64 = 5;
 
 /// Output format.

@@ -1,7 +1,6 @@
-//! `watch`: the terminal UI over a run.
+//! `watch`: the terminal UI for a run.
 //!
-//! Files and built-in scenarios become what can be chosen; how a [`Session`] becomes something to watch stands in
-//! [`crate::watched`].
+//! This module turns files and built-in scenarios into choices; [`crate::watched`] adapts a [`Session`] to the screen.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -54,8 +53,8 @@ impl Watch {
         Ok(if ending.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 
-    /// What no save of the file can mend ends the program before the screen is taken: a file that is not there, and options
-    /// that make a sound file wrong.
+    /// Fails before the screen opens for problems that saving the file cannot fix: a missing file, and options that make a valid
+    /// file invalid.
     fn check_command_line(&self, file: &str) -> Result<(), Failure> {
         let text = input::text(file)?;
         let Err(refused) = lab::load(&text, &self.changes.options()) else { return Ok(()) };
@@ -67,24 +66,24 @@ impl Watch {
 /// One entry of the list.
 struct Entry {
     choice: Choice,
-    /// As on the command line.
+    /// The name as on the command line.
     file: String,
-    /// Whether the command line's changes are meant for it.
+    /// Whether the changes of the command line apply to it.
     is_changed: bool,
     has_tour: bool,
 }
 
-/// A tour is a few lines: what is longer is not one.
+/// Maximum size of a tour, which has a few lines; a larger file is not a tour.
 const TOUR_BYTES_MAX: u64 = 1 << 20;
 
-/// What can be watched: the file of the command line, the tour, and everything that is built in.
+/// The choices: the file of the command line, the tour, and all built-in scenarios.
 struct Scenarios {
     entries: Vec<Entry>,
     options: lab::Options,
     speed: Option<f64>,
 }
 
-/// The scenario that the tour goes through.
+/// The scenario of the tour.
 const TOURED: &str = "@retry-storm";
 
 impl Scenarios {
@@ -114,12 +113,12 @@ impl Scenarios {
         Scenarios { entries, options, speed: watch.speed }
     }
 
-    /// The first entry of a file: of the toured scenario its tour.
+    /// Index of the first entry of a file; for the scenario of the tour, that is the tour.
     fn index_of(&self, file: &str) -> usize {
         self.entries.iter().position(|entry| entry.file == file).unwrap_or(0)
     }
 
-    /// The pace at which a run takes about a minute, in round numbers.
+    /// The pace at which a run takes about a minute, rounded.
     fn pace(&self, session: &Watched) -> Pace {
         let seconds = (session.end_ns() - session.start_ns()) as f64 / 1e9;
         match self.speed {
@@ -161,7 +160,7 @@ impl Source for Scenarios {
     fn stamp(&self, choice: usize) -> Option<Stamp> {
         let file = &self.entries.get(choice)?.file;
         let stamp = stamp_of(Path::new(file)).filter(|_| !file.starts_with('@'))?;
-        // A tour is part of what is watched: saving it is noticed too.
+        // The tour belongs to the scenario: detect changes to it, too.
         let tour = stamp_of(&beside(file)).unwrap_or_default();
         Some((stamp.0.max(tour.0), stamp.1 + tour.1))
     }
@@ -173,12 +172,12 @@ fn stamp_of(file: &Path) -> Option<Stamp> {
     Some((changed.as_nanos(), metadata.len()))
 }
 
-/// Where the tour of a scenario file is looked for: `shop.tour.yaml` beside `shop.yaml`.
+/// The path of the tour of a scenario file: `shop.tour.yaml` beside `shop.yaml`.
 fn beside(file: &str) -> PathBuf {
     Path::new(file).with_extension("tour.yaml")
 }
 
-/// The tour of a scenario, where it has one: its name and its text, or why it cannot be read.
+/// The tour of a scenario, if it has one: its name and its text, or the error from reading it.
 fn tour_of(file: &str) -> Option<(String, Result<Vec<u8>, String>)> {
     if let Some(name) = file.strip_prefix('@') {
         return language::builtin::tour(name).map(|text| (format!("@{name} (tour)"), Ok(text.into())));
@@ -189,7 +188,7 @@ fn tour_of(file: &str) -> Option<(String, Result<Vec<u8>, String>)> {
     Some((name.clone(), text.map_err(|why| format!("error: cannot read {name}: {why}"))))
 }
 
-/// The stops of a tour of this run.
+/// The captions of a tour for this run.
 fn captions(name: &str, text: &[u8], run: &Watched) -> Result<Vec<Caption>, String> {
     let snapshot = run.snapshot();
     let is_figure = |name: &str| [name, &format!("{name}_s")].iter().any(|name| snapshot.series.column(name).is_some());

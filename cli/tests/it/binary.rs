@@ -1,11 +1,11 @@
-//! What only the binary adds: arguments, exit codes, where things are printed.
+//! The binary's own behaviour: arguments, exit codes, output streams.
 
 use std::io::Read;
 use std::process::Stdio;
 
 use crate::program::{SMALL, command, run, run_with};
 
-/// The JSON result without how fast it went, which is all that may differ between two runs.
+/// The JSON result without its speed, which is all that may differ between two runs.
 fn without_speed(json: &str) -> String {
     json.lines().filter(|line| !line.contains("\"wall_s\"") && !line.contains("\"events_per_s\"")).collect()
 }
@@ -134,7 +134,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 #[cfg(target_os = "linux")]
 fn what_cannot_be_written_ends_with_3() {
-    // Every write to this device fails as a full disk does.
+    // Every write to this device fails like on a full disk.
     let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
     let output = command(&["scenarios", "show", "retry-storm"]).stdout(full).output().expect("it runs");
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
@@ -148,7 +148,7 @@ fn check_is_silent_about_a_good_file_and_checks_its_variants() {
     assert_eq!(run_with(&["check", "-"], &wrong).code, Some(2));
 }
 
-/// One request that fails or not by the toss of a coin: of 20 runs all go well once in a million times.
+/// One request that fails with a probability of a half: 20 runs all succeed once in a million times.
 #[test]
 fn check_over_replications_wants_an_objective_to_hold_in_all_of_them() {
     let coin = "\

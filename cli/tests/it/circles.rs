@@ -1,13 +1,13 @@
-//! No circles: the files of a crate import each other in one direction only, so that each can be read without those above
-//! it.
+//! No circular imports: the files of a crate import each other in one direction only, so that each can be read without the
+//! files above it.
 //!
-//! One file imports another where it names something in it, by `use` or by a path in full, outside of `#[cfg(test)]`:
+//! A file imports another one if it names something in it, by `use` or by a full path, outside of `#[cfg(test)]`:
 //!
-//! - The file imported is the deepest one that the path itself leads to. What a folder's own file hands on from its parts
-//!   is the folder's; only the root of a crate, which hands on everything, is looked through.
-//! - What a part takes from the folder or folders that it lies in is no import: it is a piece of them. What a folder's file
-//!   takes from its parts is one.
-//! - Methods are not looked for: a type may be given methods in files above it.
+//! - The imported file is the deepest one that the path itself leads to. What a folder's own file re-exports from its parts
+//!   belongs to the folder; only the root of a crate, which re-exports everything, is looked through.
+//! - A part that uses something from a folder around it does not import that folder: it belongs to it. A folder's file that
+//!   uses something from its parts does import them.
+//! - Methods are ignored: a type may get methods in files above it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -20,17 +20,17 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::layers::crates;
 use crate::program::repository;
 
-/// The way to a module from the root of its crate; empty for the root.
+/// The path of a module from the root of its crate; empty for the root.
 type Module = Vec<String>;
 
-/// What stands in one file.
+/// Contents of a file.
 #[derive(Debug, Default)]
 struct File {
-    /// What is imported: the path, and the name under which it is known here. `*` for everything.
+    /// Imports: the path, and its local name; `*` for a glob.
     uses: Vec<(Vec<String>, String)>,
-    /// Paths written in full.
+    /// Full paths in the code.
     paths: Vec<Vec<String>>,
-    /// Names of the items that are defined here.
+    /// Names of the items defined here.
     defines: BTreeSet<String>,
 }
 
@@ -42,7 +42,7 @@ impl File {
         file
     }
 
-    /// `inside` is how many modules without a file of their own are around these tokens.
+    /// Collects from tokens. `inside` is the number of inline modules around them.
     fn walk(&mut self, tokens: &[TokenTree], inside: usize) {
         let mut at = 0;
         while at < tokens.len() {
@@ -84,7 +84,7 @@ impl File {
         self.defines.extend(name);
     }
 
-    /// Reads the tree of a `use` and returns the place behind it.
+    /// Reads the tree of a `use` and returns the position after it.
     fn read_use(&mut self, tokens: &[TokenTree], mut at: usize, before: &[String]) -> usize {
         let mut path = before.to_vec();
         loop {
@@ -135,7 +135,7 @@ fn is_sign(tokens: &[TokenTree], at: usize, sign: char) -> bool {
     matches!(tokens.get(at), Some(TokenTree::Punct(found)) if found.as_char() == sign)
 }
 
-/// `a::b::c` from here on, and the place behind it.
+/// The path `a::b::c` at this position, and the position after it.
 fn path_at(tokens: &[TokenTree], mut at: usize) -> (Vec<String>, usize) {
     let mut path: Vec<String> = word_at(tokens, at).into_iter().collect();
     at += 1;
@@ -149,12 +149,12 @@ fn path_at(tokens: &[TokenTree], mut at: usize) -> (Vec<String>, usize) {
     (path, at)
 }
 
-/// Whether what stands here goes on with a path that began before: `<T as Trait>::NAME`, `Vec::<T>::new`.
+/// Whether the tokens here continue an earlier path: `<T as Trait>::NAME`, `Vec::<T>::new`.
 fn follows_path(tokens: &[TokenTree], at: usize) -> bool {
     at >= 2 && is_sign(tokens, at - 1, ':') && is_sign(tokens, at - 2, ':')
 }
 
-/// Whether `#[cfg(test)]` or another condition for tests stands here.
+/// Whether there is a `#[cfg(test)]` or another condition for tests at this position.
 fn is_test(tokens: &[TokenTree], at: usize) -> bool {
     let Some(TokenTree::Group(attribute)) = tokens.get(at + 1).filter(|_| is_sign(tokens, at, '#')) else {
         return false;
@@ -164,7 +164,7 @@ fn is_test(tokens: &[TokenTree], at: usize) -> bool {
     words[0] == "cfg" && words.iter().any(|word| word == "test") && words.iter().all(|word| word != "not")
 }
 
-/// The place behind the item that begins here.
+/// The position after the item that starts here.
 fn behind_item(tokens: &[TokenTree], mut at: usize) -> usize {
     while at < tokens.len() {
         let is_body = matches!(&tokens[at], TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
@@ -176,7 +176,7 @@ fn behind_item(tokens: &[TokenTree], mut at: usize) -> usize {
     at
 }
 
-/// A path as the file around it would write it: `super` of a module in the file is the file itself.
+/// A path as the file around it would write it: `super` in a module inside the file is the file itself.
 fn outward(path: &[String], inside: usize) -> Vec<String> {
     let ups = path.iter().take(inside).take_while(|segment| *segment == "super").count();
     let rest = &path[ups..];
@@ -186,11 +186,11 @@ fn outward(path: &[String], inside: usize) -> Vec<String> {
     std::iter::once("self".to_owned()).chain(rest.iter().cloned()).collect()
 }
 
-/// The files of a crate by the modules that they are.
+/// The files of a crate by module.
 struct Files(BTreeMap<Module, File>);
 
 impl Files {
-    /// Of the texts by their paths below `src`.
+    /// Reads texts, given by their paths below `src`.
     fn read(texts: &BTreeMap<String, String>) -> Files {
         let module = |path: &str| -> Module {
             let parts = path.trim_end_matches(".rs").split('/').map(str::to_owned);
@@ -222,7 +222,7 @@ impl Files {
                 rest = path;
                 from.clone()
             }
-            // What was imported under this name.
+            // A name that was imported here.
             name => {
                 let (used, _) = self.0[from].uses.iter().find(|(used, alias)| alias == name && used != path)?;
                 let whole: Vec<String> = used.iter().chain(rest).cloned().collect();
@@ -246,7 +246,7 @@ impl Files {
         self.0.contains_key(&child).then_some(child)
     }
 
-    /// Where a name leads that the root defines or hands on.
+    /// The file that a name leads to if the root defines or re-exports it.
     fn through_root(&self, name: &str, rest: &[String], depth: usize) -> Option<Module> {
         let root = Module::new();
         let file = &self.0[&root];
@@ -262,13 +262,13 @@ impl Files {
         all.into_iter().find(|module| self.0[module].defines.contains(name)).or(Some(root))
     }
 
-    /// Who imports whom, with what is taken.
+    /// All imports, with the names imported.
     fn imports(&self) -> BTreeMap<(&Module, Module), BTreeSet<String>> {
         let mut imports: BTreeMap<(&Module, Module), BTreeSet<String>> = BTreeMap::new();
         for (module, file) in &self.0 {
             for path in file.uses.iter().map(|(path, _)| path).chain(&file.paths) {
                 let Some(to) = self.follow(module, path, 0) else { continue };
-                // What a part takes from what it is a part of is no import; nor is what a file takes from itself.
+                // Ignore what a part uses from a folder around it, and what a file uses from itself.
                 if !module.starts_with(&to) {
                     imports.entry((module, to)).or_default().extend(path.last().cloned());
                 }
@@ -277,7 +277,7 @@ impl Files {
         imports
     }
 
-    /// The circles: files of which each leads to all others, with what ties them, in words.
+    /// The circles: files that lead to each other, with the names that connect them, in words.
     fn circles(&self) -> Vec<String> {
         let imports = self.imports();
         let reach = |from: &Module| {
@@ -314,7 +314,7 @@ fn in_words(circle: &[&Module], imports: &BTreeMap<(&Module, Module), BTreeSet<S
     words
 }
 
-/// The source files of a crate by their paths below `src`.
+/// The source files of a crate, by their paths below `src`.
 pub(crate) fn sources(name: &str) -> BTreeMap<String, String> {
     let root = repository().join(name).join("src");
     let mut texts = BTreeMap::new();
@@ -334,8 +334,8 @@ pub(crate) fn sources(name: &str) -> BTreeMap<String, String> {
     texts
 }
 
-/// Everything that a crate takes from another, as paths from that crate's root: `lab::result::RunResult` is
-/// `result::RunResult`. Tests do not count.
+/// Everything that a crate imports from another one, as paths from the other crate's root: `lab::result::RunResult` is
+/// `result::RunResult`. Tests are ignored.
 pub(crate) fn taken_from(name: &str, other: &str) -> BTreeSet<String> {
     let files = Files::read(&sources(name));
     let mut taken = BTreeSet::new();
@@ -360,7 +360,7 @@ fn no_files_of_a_crate_import_each_other_in_a_circle() {
     assert!(failures.is_empty(), "{failures}");
 }
 
-/// The circles among made-up files.
+/// The circles among the given files.
 fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
     Files::read(&files.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect()).circles()
 }
@@ -422,7 +422,7 @@ fn what_is_no_import_makes_no_circle() {
         let above = ("above.rs", "use crate::below::Below; pub struct Above;");
         assert_eq!(circles_of(&[("lib.rs", "mod above; mod below;"), above, ("below.rs", text)]), [""; 0], "{what}");
     }
-    // A part is a piece of what it is a part of.
+    // A part belongs to its folder.
     let folder = ("folder.rs", "mod part; pub struct Folder; fn f() { part::part() }");
     let part = ("folder/part.rs", "use super::Folder; use crate::below::Below; pub fn part() {}");
     assert_eq!(circles_of(&[("lib.rs", "mod folder; mod below;"), folder, part, below]), [""; 0]);

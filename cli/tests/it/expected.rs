@@ -1,17 +1,17 @@
-//! Every built-in scenario against its expected report.
+//! Compares every built-in scenario with its expected report.
 //!
-//! After a change that is meant to move a figure: `UPDATE_EXPECTED=1 cargo test -p cli expected`, then read the diff as
-//! code is read and say in the commit why it moved.
+//! After a change that is meant to move a figure: `UPDATE_EXPECTED=1 cargo test -p cli expected`, then review the difference
+//! like code, and give the reason in the commit.
 
 use std::fs;
 use std::thread;
 
 use crate::program::{repository, run};
 
-/// What to run when a difference is meant.
+/// The command to run if a difference is intended.
 pub(crate) const HOW_TO_UPDATE: &str = "UPDATE_EXPECTED=1 cargo test -p cli expected";
 
-/// Whether expected texts are to be written instead of compared.
+/// Whether to write expected texts instead of comparing them.
 pub(crate) fn updates() -> bool {
     std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1")
 }
@@ -20,7 +20,7 @@ fn names() -> Vec<&'static str> {
     language::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
 }
 
-/// The first line in which two texts differ, with its number.
+/// The first line at which two texts differ, with its number.
 fn first_difference(expected: &str, found: &str) -> String {
     let lines = expected.lines().map(Some).chain(std::iter::repeat(None));
     let found_lines = found.lines().map(Some).chain(std::iter::repeat(None));
@@ -50,7 +50,7 @@ fn compare(name: &str, update: bool) -> Option<String> {
 fn expected_reports_are_what_the_scenarios_print() {
     let update = updates();
     let names = names();
-    // Two at a time: each is a process of its own.
+    // Two at a time, each in a process of its own.
     let (left, right) = names.split_at(names.len() / 2);
     let half = |names: &[&str]| names.iter().filter_map(|name| compare(name, update)).collect::<Vec<_>>();
     let differences = thread::scope(|scope| {

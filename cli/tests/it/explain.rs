@@ -1,11 +1,11 @@
-//! `explain`: what it prints, for whom, and what the guide shows of it.
+//! `explain`: its output, and its example in the guide.
 
 use std::fs;
 
 use crate::expected::{HOW_TO_UPDATE, updates};
 use crate::program::{SMALL, repository, run, run_with};
 
-/// The example of the guide: the scenario, and what is shown of it.
+/// The example of the guide: the scenario, and the output shown for it.
 fn example(guide: &str) -> (String, String) {
     let (_, section) = guide.split_once("## Before a run: explain\n").expect("the guide has this section");
     let block = |language: &str| {

@@ -1,5 +1,5 @@
-//! What is left when a command is told to stop, or cannot write: what has been measured, marked as cut short, and never
-//! half of a file.
+//! Interrupted commands and failed writes: the results so far are reported, marked as cut short, and no partial file is ever
+//! left.
 
 use std::fs;
 use std::path::Path;
@@ -34,14 +34,14 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// As Ctrl-C does.
+/// Sends the signal of Ctrl-C.
 fn interrupt(child: &Child) {
     let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is `kill`");
     assert!(sent.success());
 }
 
-/// Begins far more work than the test waits for, interrupts it once some of its processor time has gone, and returns
-/// what it printed.
+/// Starts far more work than the test can wait for, interrupts it after it has used some processor time, and returns its
+/// exit code and output.
 fn cut(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut child = brownout(folder, arguments).spawn().expect("it starts");
     wait_for_work(&mut child);
@@ -51,19 +51,19 @@ fn cut(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-/// What the system says of a program after its name: state is the first field, user time the twelfth, in hundredths of a second.
+/// Fields of the process status after its name: the first is the state, the twelfth the user time, in hundredths of a second.
 fn status(child: &Child) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("it has not been waited for");
     text.rsplit(')').next().unwrap_or_default().split_whitespace().map(String::from).collect()
 }
 
-/// Hundredths of a second of a processor that a program has had.
+/// Processor time used by a process, in hundredths of a second.
 fn processor_time(child: &Child) -> u64 {
     status(child)[11].parse().expect("a number")
 }
 
-/// Until the program has had half a second of a processor: a run takes some milliseconds of it. A busy machine makes
-/// this slower, never wrong.
+/// Waits until the program has used half a second of processor time; a run takes a few milliseconds of it. A busy machine
+/// only makes this slower.
 fn wait_for_work(child: &mut Child) {
     let began = Instant::now();
     while processor_time(child) < 50 {
@@ -73,7 +73,7 @@ fn wait_for_work(child: &mut Child) {
     }
 }
 
-/// Until the program is in a state: R where it works, S where it waits, Z where it has ended. Ten looks must agree.
+/// Waits until the program is in a state: R for running, S for sleeping, Z for ended. Ten consecutive checks must agree.
 fn wait_for_state(child: &Child, state: &str) {
     let (began, mut seen) = (Instant::now(), 0);
     while seen < 10 {
@@ -105,7 +105,7 @@ fn an_interrupted_run_prints_what_it_has_measured() {
     let folder = folder();
     for arguments in [
         &["run", "s.yaml", "--duration", "1000h"][..],
-        // Of several long runs none has ended: as much of the first as there is stands for itself.
+        // None of several long runs has ended: the partial result of the first one is reported.
         &["run", "s.yaml", "--duration", "1000h", "--replications", "3", "--jobs", "1"],
     ] {
         let (code, out, err) = cut(folder.path(), arguments);
@@ -114,7 +114,7 @@ fn an_interrupted_run_prints_what_it_has_measured() {
     }
 }
 
-/// One window is all there is, and far more happens in it than the test waits for.
+/// There is a single window, and far more happens in it than the test can wait for.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_is_interrupted_in_the_middle_of_a_window() {
@@ -134,7 +134,8 @@ fn a_run_is_interrupted_in_the_middle_of_a_window() {
     assert!(result["workloads"]["clients"]["completed"].as_u64().is_some_and(|count| count > 1000), "{out}");
 }
 
-/// Once the run is asked to end, it takes some milliseconds of a processor; how long that is on a busy machine is not its business.
+/// After the request to end, the run takes some milliseconds of processor time; the real time on a busy machine does not
+/// matter.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_interrupted_run_needs_a_fifth_of_a_second_of_a_processor_to_end() {
@@ -150,12 +151,12 @@ fn an_interrupted_run_needs_a_fifth_of_a_second_of_a_processor_to_end() {
     assert_eq!(child.wait().expect("it has ended").code(), Some(130));
 }
 
-/// The first asks for what there is; it is still being made when the second comes.
+/// The first signal requests the results so far; the second arrives while they are being prepared.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_second_interruption_ends_the_program_at_once() {
     let folder = folder();
-    // Nobody reads what is printed, and it is more than a pipe holds: so printing does not end.
+    // The output is larger than the pipe's buffer and is not read, so printing never ends.
     let long = ["run", "s.yaml", "--duration", "500h", "--set", "run.window=1s", "--format", "json"];
     let mut child = brownout(folder.path(), &long).spawn().expect("it starts");
     wait_for_work(&mut child);
@@ -181,7 +182,7 @@ fn an_interrupted_comparison_and_sweep_print_what_has_ended() {
 #[cfg(target_os = "linux")]
 fn an_interrupted_search_prints_its_evidence() {
     let folder = folder();
-    // The one end is a run of milliseconds, the other one of hours.
+    // One end of the range is a run of milliseconds, the other a run of hours.
     let (code, out, err) = cut(
         folder.path(),
         &["find", "s.yaml", "--vary", "run.duration", "--between", "1s", "1000h", "--such-that", "goodput > 1/s"],
@@ -238,7 +239,7 @@ fn what_a_killed_run_has_left_half_written_is_cleared_away_by_the_next() {
 #[test]
 fn a_folder_that_cannot_be_made_ends_with_3() {
     let folder = folder();
-    // What is a file has no folder in it, whoever asks.
+    // A folder inside a regular file cannot be created by any user.
     fs::write(folder.path().join("file"), "x").expect("written");
     for arguments in [
         &["run", "s.yaml", "--out", "file/out"][..],
@@ -253,8 +254,8 @@ fn a_folder_that_cannot_be_made_ends_with_3() {
     }
 }
 
-/// A file system of 300 kB, which charts and pages do not fit into. Where the system does not let an ordinary user mount
-/// one, this says so; that a write that fails half-way leaves nothing is tested without one in `lab/src/file.rs`.
+/// A file system of 300 kB, too small for charts and pages. If ordinary users may not mount one, the test says so; that a
+/// write that fails half-way leaves nothing behind is also tested in `lab/src/file.rs`, without such a file system.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_ends_with_3_and_leaves_no_half_of_a_file() {

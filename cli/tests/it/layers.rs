@@ -1,11 +1,11 @@
-//! The layering: a crate imports only crates below it. The manifests are read as they are.
+//! The layering: a crate imports only crates in layers below it. The manifests are the source.
 
 use std::fs;
 
 use crate::circles::{sources, taken_from};
 use crate::program::repository;
 
-/// The house from the ground up; crates on one floor do not know each other.
+/// The layers, from the bottom up; crates in the same layer do not import each other.
 const FLOORS: &[&[&str]] = &[
     &["sim-core", "settings-derive"],
     &["settings"],
@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli"],
 ];
 
-/// All crates, from the ground up.
+/// All crates, from the bottom up.
 pub(crate) fn crates() -> impl Iterator<Item = &'static str> {
     FLOORS.iter().copied().flatten().copied()
 }
@@ -26,7 +26,8 @@ fn floor(name: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&name))
 }
 
-/// The crates of this workspace among a crate's dependencies; those for its tests too, since they are layered the same.
+/// Those of a crate's dependencies that are crates of this workspace, including dependencies of its tests, which are layered
+/// in the same way.
 fn imports(name: &str) -> Vec<String> {
     let manifest = fs::read_to_string(repository().join(name).join("Cargo.toml")).expect("every crate has a manifest");
     let mut inside = false;
@@ -65,11 +66,11 @@ fn a_crate_imports_only_crates_below_it() {
     }
 }
 
-/// What of the language screens and reports are made with: how problems are shown, how quantities are read, and which faults
-/// can be let strike, and the texts of tours. All of it is plain data.
+/// The parts of the language that screens and reports use: the formatting of problems, quantities, the menu of faults, and
+/// tours. All of them are plain data.
 const WORDS: &[&str] = &["diagnostics", "menu", "quantity", "tour"];
 
-/// What runs, which screens and reports only see the results of.
+/// Items for running scenarios; screens and reports only see results.
 const RUNNING: &[&str] = &["Loaded", "Session", "check", "load", "loading", "session"];
 
 #[test]
@@ -87,7 +88,7 @@ fn screens_and_reports_know_neither_models_nor_the_engine() {
     }
 }
 
-/// The sources of a crate: path within the crate, and text without its tests, which may name what they build.
+/// The sources of a crate: path within the crate, and text without tests, which may name the kinds they use.
 fn untested(name: &str) -> Vec<(String, String)> {
     let sources = sources(name).into_iter().filter(|(path, _)| !path.ends_with("tests.rs"));
     let found: Vec<(String, String)> =
@@ -96,16 +97,16 @@ fn untested(name: &str) -> Vec<(String, String)> {
     found
 }
 
-/// `load_balancer` as Rust names types.
+/// The type name of a kind such as `load_balancer`.
 fn type_name(kind: &str) -> String {
     let capital = |part: &str| format!("{}{}", part[..1].to_uppercase(), &part[1..]);
     kind.split('_').map(capital).collect()
 }
 
-/// Kinds whose word means something else as well: `admission.queue` is the line before workers.
+/// Kinds whose name has another meaning as well: `admission.queue` is the queue for workers.
 const COMMON_WORDS: &[&str] = &["queue"];
 
-/// Where a text names a kind of component: as a quoted word, as a variant of a choice by kind, by its module.
+/// Where a text names a kind of component: as a quoted word, as an enum variant, or by its module.
 fn names_kind(text: &str, kind: &str) -> Option<String> {
     let variant = type_name(kind);
     let word = (!COMMON_WORDS.contains(&kind)).then(|| format!("\"{kind}\""));
@@ -114,7 +115,7 @@ fn names_kind(text: &str, kind: &str) -> Option<String> {
         format!("Node::{variant}"),
         format!("components::{kind}"),
     ]);
-    // A longer word that begins in the same way is another word.
+    // A longer word with the same beginning is a different word.
     let is_whole = |at: usize, pattern: &str| {
         let next = text[at + pattern.len()..].chars().next();
         !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
@@ -128,7 +129,7 @@ fn names_kind(text: &str, kind: &str) -> Option<String> {
 fn nothing_outside_its_own_file_names_a_kind_of_component() {
     for name in ["models", "language", "lab", "analysis", "report", "tui"] {
         let sources = untested(name).into_iter();
-        // What a kind says of itself, and the table of kinds.
+        // Skip the kinds themselves and their table.
         for (path, text) in sources.filter(|(path, _)| !(name == "models" && path.starts_with("components"))) {
             for row in models::components::KINDS {
                 let found = names_kind(&text, row.name);

@@ -1,4 +1,4 @@
-//! The program from outside: arguments, exit codes, messages, the expected texts of the scenarios; and the layering.
+//! Tests of the program from outside: arguments, exit codes, messages, the expected texts of the scenarios; and the layering.
 
 mod binary;
 mod circles;

@@ -1,10 +1,10 @@
-//! Runs the program as a user would, and keeps what came out.
+//! Runs the program as a user would, and captures its output.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What came out of a run of the program.
+/// The output of a finished program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -13,7 +13,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Its standard output, if it went well.
+    /// Its standard output; fails if the exit code is not 0.
     #[track_caller]
     pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, Some(0), "standard error:\n{}", self.err);
@@ -21,19 +21,19 @@ impl Ended {
     }
 }
 
-/// The program, without anything from the surroundings that could change what it prints.
+/// The program, without environment variables that could change its output.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
     command.args(arguments).env_remove("NO_COLOR").env_remove("COLUMNS");
     command
 }
 
-/// Runs it to its end without input.
+/// Runs the program to its end without input.
 pub(crate) fn run(arguments: &[&str]) -> Ended {
     run_with(arguments, "")
 }
 
-/// Runs it to its end with this on standard input.
+/// Runs the program to its end with the given standard input.
 pub(crate) fn run_with(arguments: &[&str], input: &str) -> Ended {
     let mut child = command(arguments)
         .stdin(Stdio::piped())
@@ -42,7 +42,7 @@ pub(crate) fn run_with(arguments: &[&str], input: &str) -> Ended {
         .spawn()
         .expect("the program was built with this test");
     let mut stdin = child.stdin.take().expect("asked for above");
-    // A program that refuses its arguments does not read.
+    // A program that rejects its arguments does not read its input.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().expect("it ends by itself");
@@ -50,12 +50,12 @@ pub(crate) fn run_with(arguments: &[&str], input: &str) -> Ended {
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// The top of the repository.
+/// The root of the repository.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the repository").to_path_buf()
 }
 
-/// A small scenario that runs in no time.
+/// A small scenario that runs very quickly.
 pub(crate) const SMALL: &str = "\
 version: 1
 name: Small

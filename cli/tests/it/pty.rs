@@ -1,4 +1,4 @@
-//! A program in a pseudo-terminal: keys go in, and what is on the screen can be read.
+//! Runs a program in a pseudo-terminal: sends keys, and reads the screen.
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -10,28 +10,28 @@ use std::time::{Duration, Instant};
 use pty_process::blocking::{Command, Pts, Pty, open};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-/// How long anything may take before something is wrong. Nothing is said about how long it does take.
+/// Upper limit for any wait; the actual time is not checked.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The sequence with which the alternate screen is left.
+/// The sequence that leaves the alternate screen.
 pub(crate) const LEAVE: &str = "\u{1b}[?1049l";
 
-/// The sequence with which it is entered.
+/// The sequence that enters it.
 const ENTER: &str = "\u{1b}[?1049h";
 
-/// The sequence after which a frame is whole.
+/// The sequence that ends a frame.
 const FRAME_END: &[u8] = b"\x1b[?2026l";
 
-/// What the terminal has received.
+/// Data received by the terminal.
 struct Received {
     screen: vt100::Parser,
     bytes: Vec<u8>,
-    /// What was on the screen when the last frame was whole.
+    /// The screen after the last complete frame.
     frame: String,
 }
 
 impl Received {
-    /// Takes what has come, which may end anywhere within a frame.
+    /// Processes new data, which may end anywhere within a frame.
     fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let begun = self.bytes.len().saturating_sub(FRAME_END.len() - 1);
@@ -49,10 +49,10 @@ impl Received {
     }
 }
 
-/// A program that believes to be in a terminal.
+/// A program running in a pseudo-terminal.
 pub(crate) struct Session {
     pty: Arc<Pty>,
-    /// The program's end of it, by which its modes can be read when the program is gone.
+    /// The program's end of the terminal, kept open to read its modes after the program has ended.
     pts: Pts,
     child: Child,
     received: Arc<Mutex<Received>>,
@@ -60,7 +60,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Starts a program in a terminal of 256 colours.
+    /// Starts a program in a terminal with 256 colours.
     pub(crate) fn start(command: Command, (columns, rows): (u16, u16)) -> Session {
         let (pty, pts) = open().expect("the system has pseudo-terminals");
         pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
@@ -71,7 +71,7 @@ impl Session {
         let received = Arc::new(Mutex::new(Received { screen, bytes: Vec::new(), frame: String::new() }));
         let pty = Arc::new(pty);
         let (reading, writing) = (Arc::clone(&pty), Arc::clone(&received));
-        // It ends when both ends of the terminal are gone.
+        // The thread ends when both ends of the terminal are closed.
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(length @ 1..) = (&*reading).read(&mut buffer) {
@@ -81,7 +81,7 @@ impl Session {
         Session { pty, pts, child, received, modes_before }
     }
 
-    /// What is on the screen, be it in the middle of a frame.
+    /// The current screen, possibly in the middle of a frame.
     pub(crate) fn screen(&self) -> String {
         self.received.lock().expect("the reader does not panic").screen.screen().contents()
     }
@@ -96,13 +96,13 @@ impl Session {
         (&*self.pty).write_all(keys.as_bytes()).expect("the terminal takes keys");
     }
 
-    /// Waits for a frame with all of this on it, and gives the frame: one that is drawn by halves shows two moments at once.
+    /// Waits for a complete frame with all of these words, and returns it: a partial frame would mix two states.
     #[track_caller]
     pub(crate) fn expect(&mut self, words: &[&str]) -> String {
         self.expect_without("\0", words)
     }
 
-    /// Waits for something on the screen, in whatever frame or outside.
+    /// Waits for words on the screen, even in a partial frame or outside of frames.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, words: &str) {
         let begun = Instant::now();
@@ -112,7 +112,7 @@ impl Session {
         }
     }
 
-    /// The same for a frame that does not have this on it: what time brings, at whatever pace.
+    /// Waits for a complete frame with all of these words and without `other`, at whatever pace time passes.
     #[track_caller]
     pub(crate) fn expect_without(&mut self, other: &str, words: &[&str]) -> String {
         let begun = Instant::now();
@@ -127,7 +127,7 @@ impl Session {
         }
     }
 
-    /// Asks the program to end as a system does.
+    /// Sends a signal to the program.
     pub(crate) fn signal(&mut self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).expect("it is there");
@@ -135,7 +135,7 @@ impl Session {
 
     /// Changes the size of the terminal.
     pub(crate) fn resize(&mut self, (columns, rows): (u16, u16)) {
-        // Nothing is taken in between: what is drawn for the new size belongs on the new screen.
+        // Keep the lock in between, so that frames for the new size go to the new screen.
         let mut received = self.received.lock().expect("the reader does not panic");
         self.pty.resize(pty_process::Size::new(rows, columns)).expect("it has a size");
         received.screen = blank((columns, rows));
@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    /// Waits for what the program wrote last: it lies before what is written into its end of the terminal now.
+    /// Waits for the program's last output: it precedes the mark that is written to its end of the terminal now.
     fn wait_for_the_last(&self) {
         const MARK: &[u8] = b"\x1b]the last\x07";
         rustix::io::write(self.pts.as_fd(), MARK).expect("the terminal takes what is written");
@@ -167,11 +167,11 @@ impl Session {
         }
     }
 
-    /// Waits until the program has taken the terminal for the second time and drawn this anew, and checks that it has it.
+    /// Waits until the program has taken the terminal for the second time and redrawn these words, and checks its state.
     #[track_caller]
     pub(crate) fn is_taken_again(&mut self, words: &str) {
         let begun = Instant::now();
-        // The second taking arrives piece by piece, and the words may still be those of before it.
+        // The program takes the terminal in several steps, and the words may still be those from before.
         while self.bytes().matches(ENTER).count() < 2 || !self.has_taken_screen() {
             assert!(begun.elapsed() < PATIENCE, "it was not taken again:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
@@ -180,14 +180,14 @@ impl Session {
         self.is_taken();
     }
 
-    /// Gives the terminal the modes that it had at first.
+    /// Resets the terminal to its initial modes.
     pub(crate) fn reset_modes(&mut self) {
         let mut modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal");
         modes.local_modes = self.modes_before;
         tcsetattr(self.pts.as_fd(), OptionalActions::Now, &modes).expect("it is a terminal");
     }
 
-    /// Checks that the program has the terminal: raw, on its own screen, without a cursor.
+    /// Checks that the program has taken the terminal: raw mode, alternate screen, no cursor.
     #[track_caller]
     pub(crate) fn is_taken(&self) {
         let modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal").local_modes;
@@ -195,14 +195,14 @@ impl Session {
         assert!(self.has_taken_screen());
     }
 
-    /// Whether what was received so far leaves the program on its own screen, without a cursor, told of pastes.
+    /// Whether the data received so far leaves the terminal on the alternate screen, without a cursor, with bracketed paste.
     fn has_taken_screen(&self) -> bool {
         let received = self.received.lock().expect("the reader does not panic");
         let screen = received.screen.screen();
         screen.alternate_screen() && screen.hide_cursor() && screen.bracketed_paste()
     }
 
-    /// Checks that the terminal is as it was: its modes, the screen, the cursor, the mouse.
+    /// Checks that the terminal is restored: its modes, screen, cursor and mouse.
     #[track_caller]
     pub(crate) fn is_restored(&self) {
         let modes = tcgetattr(self.pts.as_fd()).expect("it is a terminal").local_modes;
@@ -215,7 +215,7 @@ impl Session {
     }
 }
 
-/// A screen with nothing on it.
+/// An empty screen.
 fn blank((columns, rows): (u16, u16)) -> vt100::Parser {
     let cells = |count: u16| NonZeroU16::new(count).expect("a screen has cells");
     vt100::Parser::new(cells(rows), cells(columns), 0)

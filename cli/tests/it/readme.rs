@@ -1,4 +1,4 @@
-//! What the README shows is what the program does.
+//! The examples in the README match the program's output.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     parts.filter_map(|part| part.split("\n```").next()).map(|block| format!("{block}\n")).collect()
 }
 
-/// The README shows the beginning of the report: up to the first finding, and `…` for the rest.
+/// The README shows the beginning of the report, up to the first finding, and `…` for the rest.
 #[test]
 fn expected_report_begins_as_the_readme_shows() {
     let text = readme();

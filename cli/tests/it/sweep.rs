@@ -1,4 +1,4 @@
-//! Sweeps through the binary: the same bytes whatever the jobs, the shards, or a death in the middle.
+//! Sweeps through the binary: the same bytes regardless of jobs, shards, and crashes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,7 +39,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Every file below a folder with its bytes.
+/// Every file below a folder, with its bytes.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_path_buf()];
@@ -74,7 +74,7 @@ fn every_way_to_run_a_sweep_leaves_the_same_bytes() {
         assert_eq!(other.stdout, one.stdout);
         assert!(files(&here.join(jobs)) == expected, "{jobs} jobs leave other bytes");
     }
-    // In three parts, on what might be three machines.
+    // In three shards, as if on three machines.
     for shard in ["3/3", "1/3", "2/3"] {
         let part = format!("part{}", &shard[..1]);
         assert!(run(here, &["sweep", "run-shard", shard, "s.yaml", "--out", &part]).status.success());
@@ -108,7 +108,7 @@ fn a_sweep_that_was_killed_goes_on_to_the_same_bytes() {
     assert!(done() >= 3);
     assert!(run(here, &with("cut")).status.success());
     let mut cut = files(&here.join("cut"));
-    // What the killed process was writing is never trusted, and never in the way.
+    // Files that the killed process was writing are never used, and never in the way.
     cut.retain(|name, _| !name.ends_with(".part"));
     assert!(cut == files(&here.join("whole")), "the resumed bytes are others");
 }
@@ -151,7 +151,7 @@ fn replications_come_with_intervals_and_the_first_is_the_single_run() {
         serde_json::from_slice(&run(folder.path(), &arguments).stdout).expect("JSON")
     };
     let (mut one, mut ten) = (json(&[]), json(&["--replications", "10"]));
-    // Where the time went is that of all ten: their samples together are about ten times that of one.
+    // The breakdown covers all ten runs: their samples together are about ten times that of one.
     let sampled = [&mut one, &mut ten].map(|run| run["workloads"]["clients"]["breakdown"].take()["sampled"].as_f64());
     let ratio = sampled[1].expect("known") / sampled[0].expect("known");
     assert!((8.0..12.0).contains(&ratio), "{ratio}");

@@ -1,4 +1,4 @@
-//! `watch` in a real pseudo-terminal: a session from the first key to the last, and the terminal given back whatever happens.
+//! `watch` in a real pseudo-terminal: a session from the first key to the last, and restoring the terminal in every case.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ fn a_session_from_the_list_to_the_end() {
     session.press("[[");
     let before = session.expect(&["0:36.0 / 5:00"]);
     assert!(!before.contains("×2."), "{before}");
-    // Branch, inject a fault into one future, and see both.
+    // Branch, inject a fault into one future, and show both.
     session.press("b");
     session.expect(&["two futures from here", "A  unchanged", "B  unchanged"]);
     session.press("/db\r7");
@@ -48,7 +48,7 @@ fn a_session_from_the_list_to_the_end() {
     session.press("\r1]");
     let both = session.expect(&["1:09.0 / 5:00", "B  ↯ ", "A  unchanged"]);
     assert!(both.contains("changes act on B"), "{both}");
-    // A picture, and the scenario of this future.
+    // Save a picture, and the scenario of this future.
     session.press("s");
     session.expect(&["written: "]);
     session.press("e");
@@ -135,7 +135,7 @@ fn the_terminal_is_given_back_after_control_c_and_signals() {
     }
 }
 
-/// A shell with job control runs the program, so that there is somebody to suspend it for and to make it go on.
+/// A shell with job control runs the program, so that it can be suspended and resumed.
 #[test]
 fn control_z_suspends_and_the_program_comes_back_with_its_terminal() {
     let script = format!(
@@ -156,7 +156,7 @@ fn control_z_suspends_and_the_program_comes_back_with_its_terminal() {
     session.is_restored();
 }
 
-/// Where nobody could make the program go on, it is not suspended, and goes on with its screen.
+/// If no process could resume the program, it is not suspended, and continues with its screen.
 #[test]
 fn control_z_without_job_control_changes_nothing() {
     let folder = folder();
@@ -169,7 +169,7 @@ fn control_z_without_job_control_changes_nothing() {
     session.is_restored();
 }
 
-/// As a shell does that has had the terminal meanwhile.
+/// Resets the terminal while the program is stopped, as a shell would.
 #[test]
 fn a_program_that_was_stopped_takes_the_terminal_again_when_it_goes_on() {
     let folder = folder();
@@ -197,7 +197,7 @@ fn a_report_is_as_wide_as_its_terminal() {
     assert_eq!([lines(70), lines(80), lines(160)], [70, 80, 100]);
 }
 
-/// Panics while the screen is taken: the thread of the simulation, or the one that draws.
+/// Panics while the screen is taken, on the simulation's thread or on the drawing thread.
 struct Panics {
     storm: Only,
     here: bool,
@@ -216,7 +216,7 @@ impl Source for Panics {
     }
 }
 
-/// Not a test: what the two below run in their terminal.
+/// Not a test: the program that the two tests below run in their terminal.
 #[test]
 #[ignore = "run in a pseudo-terminal by the tests below"]
 fn a_program_whose_simulation_panics() {

@@ -1,4 +1,4 @@
-//! The published table is that of the models that there are.
+//! The published table of validations matches the models.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! A run that is watched is the run: whatever is paused, sought, branched and given up again, its result has the same bytes.
+//! Watching does not change a run: whatever is paused, sought, branched and discarded, the result has the same bytes.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn result(session: &Session) -> String {
     serde_json::to_string(&session.result()).expect("plain data")
 }
 
-/// The program's `run`: a session without anybody watching.
+/// The result of a plain session, as `run` computes it.
 fn run(name: &str) -> String {
     let mut session = session(name);
     session.run_to_end().expect("it runs");
@@ -31,17 +31,17 @@ fn run(name: &str) -> String {
 #[test]
 fn a_run_that_was_paused_rewound_branched_and_resumed_ends_with_the_bytes_of_run() {
     let mut deck = Deck::new(Watched::new(session("retry-storm")), 8, u64::MAX);
-    // In pieces, with looks at it.
+    // In pieces, with observations in between.
     for second in (-25..70).step_by(5) {
         deck.run_until(second * SECOND + 123_456_789);
         deck.keep_checkpoint(1);
         assert!(deck.focused().requests().is_some() && deck.focused().snapshot().at_s > -30.0);
     }
-    // Back, and on.
+    // Go back, and forward again.
     deck.rewind_towards(10 * SECOND + 1);
     deck.run_until(10 * SECOND + 1);
     deck.run_until(64 * SECOND);
-    // Another future, with a knob turned and a fault, looked at and given up.
+    // Create another future with a changed setting and a fault, observe it, and discard it.
     deck.branch().expect("there is one future");
     let path = "workloads.shoppers.call.retry.max_attempts".to_string();
     deck.make(Doing::Set { path, value: "1".into() }).expect("it is live");
@@ -52,13 +52,13 @@ fn a_run_that_was_paused_rewound_branched_and_resumed_ends_with_the_bytes_of_run
     deck.run_until(110 * SECOND);
     let branch = deck.side(Side::Branch).expect("it is there").clone();
     deck.keep_only(Side::Original).expect("there are two futures");
-    // A change that is taken back.
+    // Undo a change.
     deck.make(Doing::Inject { yaml: "{for: 5s, surge: {workload: shoppers, x: 3}}".into() }).expect("it can strike");
     deck.run_until(120 * SECOND);
     deck.take_back().expect("it was made");
     deck.run_until(i64::MAX);
     assert_eq!(result(deck.focused().session()), run("retry-storm"));
-    // And the branch was the run of its changes.
+    // The branch equals a run with its changes.
     let mut again = session("retry-storm");
     again.run_until(64 * SECOND).expect("it runs");
     again.set("workloads.shoppers.call.retry.max_attempts", "1").expect("it is live");

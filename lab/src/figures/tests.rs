@@ -9,11 +9,11 @@ use super::*;
 use crate::result::RunResult;
 use crate::{Options, Session, Text, load, metrics};
 
-/// Everything that declares figures.
+/// A scenario with everything that declares figures.
 const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
-hosts: {box: {cores: 2, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
+hosts: {box: {cores: 2, memory: 8GB, ephemeral_ports: 28232, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
@@ -21,33 +21,49 @@ workloads:
   readers:
     arrivals: {poisson: 200/s}
     requests: [{key: {zipf: {keys: 5, s: 1}}}]
-    call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2}}
+    call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2, when: [timeout, unavailable, overload, rate_limited, reset, error, breaker_open, pool_timeout]}}
 components:
   front: {kind: load_balancer, to: [app], health_check: haproxy, outlier_ejection: envoy, panic_threshold: 50%}
   app:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
+    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {call: vault}, {choose: [{weight: 1, steps: [{call: {link: vault, op: write}}]}, {weight: 9, steps: []}]}, {call: heap}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache, health_check: haproxy}
       loop: {to: loop}
       function: {to: function}
       crew: {to: crew}
+      vault: {to: vault}
+      heap: {to: heap}
       far:
         to: partner
+        fallback: degraded
         throttle: adaptive
         breaker: resilience4j
         rate_limit: {leaky_bucket: {rate: 1000/s, queue: 5}, by: op}
         concurrency: {fixed: 10, wait: 10ms}
         pool: {size: 3, min_idle: 0}
       name: {to: dns}
+  heap:
+    kind: service
+    cpu: 1
+    memory: {limit: 512MB, commit: reserved}
+    listen: {backlog: 100}
+    gc: g1
+    runtime: {thread_per_request: {stack: 1MB}}
+    handlers: {default: [{allocate: 1MB}, {cpu: 1ms}]}
   loop: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
-  crew: {kind: service, runtime: {processes: {workers: 4, max_requests: 100}}, handlers: {default: [{wait: 1ms}]}}
+  crew:
+    kind: service
+    runtime: {processes: {workers: 4, max_requests: 100}}
+    admission: {queue: {max: 10}, rate_limit: {token_bucket: {rate: 1000/s, burst: 10}, by: op}, concurrency: {fixed: 3}, shed: {priority: {}}}
+    handlers: {default: [{wait: 1ms}]}
   jobs: {kind: queue, capacity: 5, full: block}
   cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
+  vault: {kind: cache, timeout: 1s, capacity: 20KiB, entry_size: 1KiB, ttl: 1s, lease: {}, write_ops: [write], mode: {behind: {flush: 1s}}, stale_while_revalidate: 1s, stale_if_error: 1s, early_expiry: {}, negative_ttl: 1s, to: db}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, latency: {exp: 20ms}, concurrency: 10}
   db: {kind: database, connections: 10, operations: {default: {exp: 10ms}}}
@@ -82,10 +98,10 @@ fn every_declared_figure_is_a_metric_of_a_run_that_uses_its_owner() {
         assert!(!paths.is_empty(), "no component of the scenario above is a {owner}");
         for figure in figures.iter().filter(|figure| !figure.is_for_screens) {
             for (name, _) in parts(figure) {
-                // A link's path has its name between the two.
+                // The path of a link has the link's name in between.
                 let is_there =
                     |path: &String| names.iter().any(|metric| metric.starts_with(path) && ends(metric, &name));
-                // Not every component of a kind has all that the kind can have.
+                // Not every component of a kind has all the figures of the kind.
                 assert!(paths.iter().any(is_there), "{owner}: {name} is not among {names:#?}");
             }
         }
@@ -126,7 +142,7 @@ fn nobody_reports_what_it_has_not_declared() {
     }
 }
 
-/// The walk over metrics is written by hand; the JSON result, which the derive makes, is the independent witness.
+/// The walk over metrics is written by hand; the JSON result, which serde derives, is the independent check.
 #[test]
 fn numbers_of_the_json_result_and_metrics_are_the_same() {
     let result = ended(EVERYTHING).result();
@@ -134,7 +150,7 @@ fn numbers_of_the_json_result_and_metrics_are_the_same() {
     let mut told = BTreeSet::new();
     for section in ["workloads", "hosts", "components", "links"] {
         each_number(section, &json[section], &mut |path, number| {
-            // What the system is, and how it was looked at, is no figure of it.
+            // Facts about the system and the measurement are not metrics.
             if [".workers.", ".spread.", ".queue.bound", ".timeout_s"].iter().any(|fact| path.contains(fact)) {
                 return;
             }
@@ -170,7 +186,7 @@ fn results_read_back_are_what_was_written() {
     let text = serde_json::to_string(&result).expect("plain data");
     let back: RunResult = serde_json::from_str(&text).expect("it was written so");
     assert_eq!(serde_json::to_string(&back).expect("plain data"), text);
-    // Not written: single replicas and hosts, and what puts runs together.
+    // Not serialised: single replicas and hosts, and the data for merging runs.
     result.components.values_mut().for_each(|component| component.each.clear());
     result.hosts.values_mut().for_each(|hosts| hosts.each.clear());
     result.times.clear();
@@ -245,11 +261,12 @@ fn a_window_shows_what_was_added_in_it() {
     let p99 = of(&WAIT, Part::Quantile(0.99)).expect("three were added");
     assert!((p99 - 1.0).abs() < 0.004, "{p99}");
     assert_eq!(of(&SAMPLED, Part::Whole), Some(6.0));
-    // Without a figure at the end there is nothing to show.
+    // Without a figure at the end the window has no value.
     assert_eq!(in_window(&HELD, Part::Whole, &before, &Figures::default(), 2_000), None);
 }
 
-/// What an objective can name can be judged during a part of the run, but for what is a sample or a part of the run itself.
+/// Every metric that an objective can name can be evaluated during a part of the run, except samples and facts about the
+/// run itself.
 #[test]
 fn everything_that_is_measured_can_be_kept_over_time() {
     let yaml = EVERYTHING
@@ -274,10 +291,10 @@ fn everything_that_is_measured_can_be_kept_over_time() {
     let objective = |name: &String| format!("  - {{metric: {name}, above: {}, during: [1s, 19s]}}\n", units(name));
     let result = over_time(&yaml, &names.iter().map(objective).collect::<String>());
     assert_eq!(result.objectives.len(), names.len());
-    // Asking changes nothing but what is kept.
+    // Asking for columns changes nothing else in the result.
     assert_eq!((&result.workloads, &result.components), (&usual.workloads, &usual.components));
     assert_eq!((&result.links, &result.hosts), (&usual.links, &usual.hosts));
-    // Events of windows add up to those of the run.
+    // The counts of the windows add up to those of the run.
     for name in names.iter().filter(|name| name.contains(".outcomes.") || name.ends_with(".sent")) {
         let sum: f64 = result.series.columns[name].iter().flatten().sum();
         assert!((sum - metrics::value(&usual, name).expect("known").expect("a count")).abs() < 1e-6, "{name}: {sum}");
@@ -306,7 +323,7 @@ fn a_figure_is_kept_over_time_where_an_objective_asks_for_it() {
     let (common, added): (Vec<&String>, Vec<&String>) =
         names.partition(|name| usual.series.columns.contains_key(*name));
     assert!(common.into_iter().eq(usual.series.columns.keys()));
-    // The active connections are kept anyway, and the misses are not judged over time.
+    // The active connections are kept anyway, and no objective evaluates the misses over time.
     assert_eq!(added, ["components.app[1].utilization", "components.cache.hit_ratio", "links.app.far.pool.wait.p99_s"]);
     for name in added {
         let column = &result.series.columns[name];
@@ -314,7 +331,7 @@ fn a_figure_is_kept_over_time_where_an_objective_asks_for_it() {
         assert!(column[5].is_some_and(|value| value >= 0.0), "{name}: {column:?}");
     }
     assert!(result.objectives.iter().all(|objective| objective.value.is_some()), "{:#?}", result.objectives);
-    // The windows of two replicas make up that of both.
+    // The windows of the two replicas average to those of the component.
     let of = |metric: &str| over_time(EVERYTHING, &format!("  - {{metric: \"{metric}\", above: 0%, {during}}}\n"));
     let first = of("components.app[0].utilization").series.columns["components.app[0].utilization"].clone();
     let second = &result.series.columns["components.app[1].utilization"];
@@ -325,7 +342,7 @@ fn a_figure_is_kept_over_time_where_an_objective_asks_for_it() {
     }
 }
 
-/// A clone goes on as its original does, and what it sampled before is the same.
+/// A clone continues like its original and has the same past samples.
 #[test]
 fn clones_sample_alike() {
     let yaml = format!(

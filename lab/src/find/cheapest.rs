@@ -1,9 +1,8 @@
-//! The cheapest of several settings' whole numbers under which an objective holds.
+//! Finds the cheapest combination of several whole-number settings under which an objective holds.
 //!
-//! All settings but the last go through every combination of their values. For each of them the smallest value of the last
-//! one that holds is searched for by bracketing, as [`find`](super::find) does, but only as far as it could be cheaper
-//! than the best that is known. So the one thing that is assumed is what bracketing assumes: where a value of the last
-//! setting holds, larger ones do too.
+//! The search enumerates the combinations of all settings but the last. For each it brackets the smallest value of the last
+//! setting that holds, as [`find`](super::find) does, but only within the range that would be cheaper than the best
+//! combination so far. Like bracketing, it only assumes that if a value of the last setting holds, larger ones do too.
 
 use std::sync::Arc;
 
@@ -16,30 +15,30 @@ use crate::replicate::{self, Control, Stopped};
 use language::Loaded;
 use language::document::Override;
 
-/// Combinations of all settings but the last; more would never end.
+/// Maximum number of combinations of all settings but the last; a search over more would take too long.
 const COMBINATIONS_MAX: u64 = 1000;
 
-/// A setting that costs something.
+/// A setting with a price.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Priced {
-    /// What is varied.
+    /// Path of the setting to vary.
     pub path: Path,
-    /// The least value.
+    /// The smallest value.
     pub from: u64,
-    /// The largest.
+    /// The largest value.
     pub to: u64,
-    /// What one more costs, in any currency; not negative.
+    /// Cost of one unit, in any currency; not negative.
     pub cost: f64,
 }
 
-/// Values of all settings and what they said.
+/// Values of all settings, with the result of their runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Configuration {
-    /// By setting, in the order in which they were asked for.
+    /// Values by setting, in the order of the request.
     pub values: Vec<u64>,
-    /// What they cost together.
+    /// Total cost of these values.
     pub cost: f64,
-    /// What the runs said.
+    /// The result of the runs.
     #[serde(flatten)]
     pub tried: Tried,
 }
@@ -49,24 +48,24 @@ pub struct Configuration {
 pub struct Cheapest {
     /// Version of this format; always 1.
     pub format: u32,
-    /// What was varied.
+    /// Paths of the settings that were varied.
     pub paths: Vec<String>,
-    /// What one more of each costs.
+    /// Cost of one unit of each setting.
     pub costs: Vec<f64>,
-    /// Objectives.
+    /// The objective.
     pub objective: Objective,
-    /// The cheapest that holds, as its number among the evidence; `None` where none does.
+    /// Index of the cheapest combination that holds in the evidence; `None` if none does.
     pub best: Option<usize>,
-    /// True where the search was stopped on the way: something cheaper may not have been tried yet.
+    /// True if the search was interrupted: a cheaper combination may exist.
     pub cut_short: bool,
-    /// Everything that was tried, in order.
+    /// Every combination tried, in order.
     pub evidence: Vec<Configuration>,
     /// Unit of the metric.
     #[serde(skip)]
     pub unit: Unit,
 }
 
-/// Searches. `search` says what must hold and how sure each verdict is; its path and ends are not used.
+/// Runs the search. `search` gives the objective and the confidence of each verdict; its path and ends are not used.
 pub fn cheapest(
     loaded: &Arc<Loaded>,
     settings: &[Priced],
@@ -94,14 +93,14 @@ pub fn cheapest(
         unit: replicate::unit(&replicate::shape(loaded), &search.objective.metric),
     };
     match try_all(loaded, settings, search, control, combinations, &mut found) {
-        // What has been tried by then stands.
+        // Keep the combinations tried so far.
         Err(Unanswered::Stopped(Stopped::Cut)) if !found.evidence.is_empty() => found.cut_short = true,
         other => other?,
     }
     Ok(found)
 }
 
-/// Goes through all combinations of all settings but the last.
+/// Tries all combinations of all settings but the last.
 fn try_all(
     loaded: &Arc<Loaded>,
     settings: &[Priced],
@@ -126,7 +125,7 @@ fn try_all(
         values.push(last.from);
         let bound = found.best.map_or(f64::INFINITY, |best| found.evidence[best].cost);
         let with = |value: u64| [&values[..others.len()], &[value]].concat();
-        // Larger values of the last setting cost as much or more: the largest that is cheaper is found by halving, too.
+        // Larger values of the last setting cost as much or more, so bisection finds the largest value that is still cheaper.
         let Some(mut high) = largest(last.from, last.to, |value| cost(&with(value)) < bound) else { continue };
         let mut holds = |value: u64| -> Result<bool, Unanswered> {
             let values = with(value);
@@ -146,7 +145,7 @@ fn try_all(
             continue;
         }
         let mut low = last.from;
-        // All from `high` on hold; below `low` none is known to.
+        // All values from `high` on hold; none below `low` is known to.
         while low < high {
             let middle = low + (high - low) / 2;
             if holds(middle)? { high = middle } else { low = middle + 1 }
@@ -155,7 +154,7 @@ fn try_all(
     Ok(())
 }
 
-/// The largest number of a range of which something is true that is not true of larger ones.
+/// The largest number in `from..=to` for which `is` holds; `is` must hold up to that number and fail beyond it.
 fn largest(from: u64, to: u64, is: impl Fn(u64) -> bool) -> Option<u64> {
     if !is(from) {
         return None;
@@ -181,8 +180,8 @@ mod tests {
     use crate::{Options, Text, load};
     use language::quantity::Quantity;
 
-    /// 300 calls a second of 10 ms at `a` and 20 ms at `b`: four connections at `a` and seven at `b` are the least that
-    /// keep up, without any chance.
+    /// 300 calls a second of 10 ms at `a` and 20 ms at `b`: three connections at `a` and six at `b` are just enough, without
+    /// randomness.
     const SCENARIO: &str = "
 version: 1
 run: {duration: 20s}
@@ -222,9 +221,9 @@ components:
     fn the_cheapest_is_the_least_of_each_where_neither_can_replace_the_other() {
         let found = found([1.0, 2.5], 10).expect("it runs");
         let best = &found.evidence[found.best.expect("there is one")];
-        // 300/s × 10 ms = 3 and 300/s × 20 ms = 6 connections are busy all the time.
+        // 300/s × 10 ms = 3 and 300/s × 20 ms = 6 connections are always busy.
         assert_eq!((best.values.as_slice(), best.cost), ([3, 6].as_slice(), 18.0));
-        // What could not be cheaper was not tried.
+        // Combinations that could not be cheaper were not tried.
         assert!(found.evidence.iter().all(|it| it.cost <= 10.0 + 25.0) && found.evidence.len() < 40);
         let dearer = |it: &&Configuration| it.tried.verdict == Verdict::Holds && it.cost < best.cost;
         assert_eq!(found.evidence.iter().find(dearer), None);

@@ -1,4 +1,4 @@
-//! Where results keep the figures that every workload, component, replica or link has.
+//! Where a result stores the figures that every workload, component, replica or link has.
 
 use models::figures::{of_components, of_hosts, of_links, of_workloads};
 use sim_core::{Figure, slots};
@@ -10,7 +10,7 @@ use crate::result::{
 
 use Found::{All, Number, Outcomes, Times};
 
-/// What a result has for a row.
+/// The value that a result has for a row.
 pub(super) enum Found<'r> {
     /// A number; `None` where it cannot be known.
     Number(Option<f64>),
@@ -22,7 +22,7 @@ pub(super) enum Found<'r> {
     Outcomes(&'r Table<u64>),
 }
 
-/// A figure, and how to find it; `None` where a result does not have it at all.
+/// A figure and the function that finds its value; `None` if a result does not have the figure at all.
 pub(super) struct Row<R: 'static>(pub(super) &'static Figure, pub(super) fn(&R) -> Option<Found<'_>>);
 
 fn count<'r>(count: impl Into<u64>) -> Option<Found<'r>> {
@@ -64,7 +64,7 @@ pub(super) const OF_WORKLOADS: &[Row<WorkloadResult>] = &[
     Row(&of_workloads::IN_FLIGHT_END, |w| count(w.in_flight_end)),
 ];
 
-/// Of one operation of a workload.
+/// Figures of one operation of a workload.
 pub(super) const OF_WORKLOAD_OPS: &[Row<WorkloadOp>] = &[
     Row(&of_workloads::SENT, |w| count(w.sent)),
     Row(&of_workloads::COMPLETED, |w| count(w.completed)),
@@ -89,7 +89,7 @@ pub(super) const OF_WORKLOAD_OPS: &[Row<WorkloadOp>] = &[
     Row(&of_workloads::IN_FLIGHT_END, |w| count(w.in_flight_end)),
 ];
 
-/// Of one operation of a component.
+/// Figures of one operation of a component.
 pub(super) const OF_COMPONENT_OPS: &[Row<ComponentOp>] = &[
     Row(&of_components::ARRIVALS, |c| count(c.arrivals)),
     Row(&of_components::COMPLETED, |c| count(c.completed)),
@@ -97,7 +97,7 @@ pub(super) const OF_COMPONENT_OPS: &[Row<ComponentOp>] = &[
     Row(&of_components::OUTCOMES, |c| Some(Outcomes(&c.outcomes))),
 ];
 
-/// Of a group of hosts.
+/// Figures of a group of hosts.
 pub(super) const OF_HOSTS: &[Row<HostsResult>] =
     &[Row(&of_hosts::COUNT, |h| count(h.count)), Row(&of_hosts::CPU, |h| Some(Number(h.cpu)))];
 

@@ -1,4 +1,4 @@
-//! A run in progress, as it stands at one instant.
+//! A run in progress at one instant.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use super::{FaultWindow, HappenedAt};
 use crate::figures::Own;
 use crate::history::History;
 
-/// What calls what; fixed for a run.
+/// The graph of calls; fixed for a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Topology {
     /// Workloads first, then components, in file order.
     pub nodes: Vec<TopologyNode>,
-    /// Links, in file order of their callers; then those who consume, from their queues, and where dead letters go.
+    /// Links, in file order of their callers; then the edges from queues to their consumers and to their dead-letter queues.
     pub edges: Vec<TopologyEdge>,
 }
 
@@ -24,7 +24,7 @@ pub struct TopologyNode {
     pub kind: String,
     /// True for a workload.
     pub is_workload: bool,
-    /// True for a queue to which others send what has failed for good.
+    /// True for a queue that receives dead letters.
     pub takes_dead_letters: bool,
 }
 
@@ -37,60 +37,60 @@ pub struct TopologyEdge {
     pub to: usize,
     /// The link's name.
     pub link: String,
-    /// Index in [`Snapshot::links`]; several edges share one link where it has several targets. There is none of that index
-    /// between a queue and those who consume from it, or where its dead letters go.
+    /// Index in [`Snapshot::links`]; several edges share one link if it has several targets. An edge between a queue and its
+    /// consumer or its dead-letter queue has an index without an entry there.
     pub index: usize,
-    /// Its policies in words, outermost first: `total_timeout 1s`, `retry ×3`, `pool 20`.
+    /// Its policies, outermost first: `total_timeout 1s`, `retry ×3`, `pool 20`.
     pub policies: Vec<String>,
 }
 
-/// A run as it stands at one instant.
+/// A snapshot of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// The instant, s; negative during the warm-up.
     pub at_s: f64,
-    /// Where the run begins, s (minus the warm-up) …
+    /// The beginning of the run, s (minus the warm-up) …
     pub from_s: f64,
-    /// … and where it ends.
+    /// … and its end.
     pub until_s: f64,
-    /// True at the end.
+    /// True once the run has ended.
     pub finished: bool,
-    /// Events so far.
+    /// Number of events so far.
     pub events: u64,
     /// The scenario's name.
     pub scenario: String,
-    /// What calls what.
+    /// The graph of calls.
     pub topology: Arc<Topology>,
     /// Figures of the nodes, in the order of [`Topology::nodes`].
     pub nodes: Vec<NodeNow>,
     /// Figures of the links, by [`TopologyEdge::index`].
     pub links: Vec<LinkNow>,
-    /// The hosts in file order, as they stood when the last window closed; of many the first.
+    /// The hosts in file order, as of the end of the last window; only the first ones if there are many.
     pub hosts: Arc<Vec<HostNow>>,
-    /// All faults of the scenario and those injected, whether past, acting or to come.
+    /// All faults of the scenario and all injected ones, whether past, active or to come.
     pub faults: Vec<FaultWindow>,
-    /// What operators do in it, likewise.
+    /// Actions of operators, likewise.
     pub operator_events: Vec<FaultWindow>,
-    /// What has happened so far, oldest first: of more than [`crate::happenings::SHOWN`] the first and the last.
+    /// Happenings so far, oldest first; if there are more than [`crate::happenings::SHOWN`], the first and the last of them.
     pub happened: Vec<Happened>,
-    /// How many more there were in between.
+    /// Number of happenings left out in between.
     pub happened_left_out: u64,
     /// Closed windows so far.
     pub series: History,
 }
 
-/// Something that has happened.
+/// A happening.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Happened {
-    /// What: `replica_killed`, `target_unhealthy`.
+    /// Its kind: `replica_killed`, `target_unhealthy`.
     pub name: &'static str,
-    /// Where: a component, or a link, `CALLER.LINK`.
+    /// Its place: a component, or a link, `CALLER.LINK`.
     pub place: String,
-    /// When, and to whom.
+    /// The time and the parties.
     pub at: HappenedAt,
 }
 
-/// A workload or component now. Rates and shares are those of the last closed window, counts are of this instant.
+/// A workload or component now. Rates and shares are those of the last closed window, counts those of this instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NodeNow {
     /// Arrivals (requests sent) per second.
@@ -103,9 +103,9 @@ pub struct NodeNow {
     pub in_flight: u64,
     /// Calls waiting for a worker.
     pub queue: u64,
-    /// The bound of that queue.
+    /// Bound of that queue; `None` if it has none.
     pub queue_max: Option<u64>,
-    /// Share of what limits it that is held.
+    /// Share of its workers or connections that is held.
     pub utilization: Option<f64>,
     /// 1 / (1 − share of retries among arrivals).
     pub amplification: Option<f64>,
@@ -115,15 +115,15 @@ pub struct NodeNow {
     pub latency_p50_s: Option<f64>,
     /// 99th percentile of the latency, s (workloads only).
     pub latency_p99_s: Option<f64>,
-    /// Replicas that are up …
+    /// Number of replicas that are up …
     pub replicas_up: u32,
-    /// … of how many.
+    /// … out of this number.
     pub replicas: u32,
-    /// Each of them, where there are several and not too many to be told apart.
+    /// Its replicas, if there are several but not too many to show.
     pub each: Vec<ReplicaNow>,
-    /// Workers or connections held now and how many there are; `None` where unlimited.
+    /// Workers or connections held now, and their number; `None` if unlimited.
     pub slots: Option<(u64, u64)>,
-    /// Names of the faults that act on it now.
+    /// Names of the faults acting on it now.
     pub faults: Vec<String>,
     /// Figures that its kind declares.
     pub own: Own,
@@ -132,7 +132,7 @@ pub struct NodeNow {
 /// A replica now.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ReplicaNow {
-    /// False while it is down.
+    /// False while the replica is down.
     pub is_up: bool,
     /// Share of its workers or connections that is held; `None` where unlimited.
     pub held: Option<f64>,
@@ -140,25 +140,29 @@ pub struct ReplicaNow {
     pub queue: u64,
 }
 
-/// A host when the last window closed. Rates and shares are those of the window.
+/// A host at the end of the last window. Rates and shares are those of that window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostNow {
-    /// Its name; `web[3]` where the group has several.
+    /// Its name; `web[3]` if the group has several hosts.
     pub name: String,
     /// Its cores …
     pub cores: f64,
-    /// … and those that faults and spent credits leave of them.
+    /// … and those left by faults and spent credits.
     pub cores_left: f64,
     /// Share of its cores in use.
     pub cpu: f64,
-    /// Tasks that run on or wait for a core.
+    /// Tasks running on or waiting for a core.
     pub runnable: u64,
     /// Context switches per second; `None` without a `scheduler`.
     pub switches: Option<f64>,
-    /// Cores that context switches keep busy; `None` without a `scheduler`.
+    /// Cores kept busy by context switches; `None` without a `scheduler`.
     pub switch_cpu: Option<f64>,
     /// CPU credits, s; `None` without any.
     pub credits_s: Option<f64>,
+    /// Memory in use, bytes; `None` where it is not modelled.
+    pub memory: Option<u64>,
+    /// Memory of the host, bytes; `None` without `memory`.
+    pub memory_size: Option<u64>,
     /// The components with replicas on it, in file order.
     pub components: Vec<OnHost>,
 }
@@ -168,16 +172,18 @@ pub struct HostNow {
 pub struct OnHost {
     /// Index in [`Topology::nodes`].
     pub node: usize,
-    /// Replicas there.
+    /// Replicas on the host.
     pub replicas: u32,
-    /// Cores that they use.
+    /// Cores in use by them.
     pub cores: f64,
-    /// Tasks of theirs that run on or wait for a core.
+    /// Their tasks running on or waiting for a core.
     pub runnable: u64,
-    /// Cores of their quotas together; `None` without `cpu.limit`.
+    /// Sum of their quotas, in cores; `None` without `cpu.limit`.
     pub limit: Option<f64>,
-    /// Share of their periods in which they were throttled; `None` without `cpu.limit`.
+    /// Share of their quota periods in which they were throttled; `None` without `cpu.limit`.
     pub throttled: Option<f64>,
+    /// Memory in use, bytes; `None` where it is not modelled.
+    pub memory: Option<u64>,
 }
 
 /// A link now. Rates are those of the last closed window.
@@ -193,6 +199,6 @@ pub struct LinkNow {
     pub amplification: Option<f64>,
     /// Figures that its policies declare.
     pub own: Own,
-    /// Calls under way on it.
+    /// Calls under way on the link.
     pub in_flight: u64,
 }

@@ -1,4 +1,4 @@
-//! What is over some time after requests have been answered: all that they had set off, and the asking for results.
+//! Processes that finish some time after a request is answered: the work it triggered, and polling for its result.
 
 use models::figures::of_workloads;
 use models::network::Node;
@@ -12,19 +12,19 @@ use crate::figures::latency;
 use crate::latency_all::{self, Sent};
 use crate::result::Afterwards;
 
-/// What is over later.
+/// A process that finishes after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
-    /// All that a request has set off.
+    /// All work triggered by a request.
     Completion,
-    /// The asking for its result.
+    /// Polling for its result.
     Result,
 }
 
 impl After {
     pub(crate) const ALL: [After; 2] = [After::Completion, After::Result];
 
-    /// How long it took where it went well.
+    /// The figure of its duration, successes only.
     pub(crate) fn latency(self) -> &'static Figure {
         match self {
             After::Completion => &of_workloads::COMPLETION_LATENCY,
@@ -32,7 +32,7 @@ impl After {
         }
     }
 
-    /// How long it took.
+    /// The figure of its duration.
     pub(crate) fn latency_all(self) -> &'static Figure {
         match self {
             After::Completion => &of_workloads::COMPLETION_LATENCY_ALL,
@@ -62,22 +62,22 @@ impl After {
     }
 }
 
-/// What was measured of it, of the requests after the warm-up.
+/// Its measurements for the requests after the warm-up.
 pub(crate) struct OfAfter {
-    /// How long it took where it went well.
+    /// Durations of the successes.
     pub(crate) took: Histogram,
     failed: u64,
-    /// How old those requests are of which it is not over, ns.
+    /// Ages of the requests for which it is still going on, ns.
     pub(super) ages: Vec<u64>,
 }
 
 impl OfAfter {
-    /// How long it took where it is over.
+    /// Durations where it has ended.
     pub(crate) fn ended(&self) -> Histogram {
         latency_all::ended(&self.took, &Histogram::new(), self.took.count() + self.failed)
     }
 
-    /// The whole of it, for a result.
+    /// The summary for a result.
     pub(crate) fn summary(&self) -> Afterwards {
         Afterwards {
             latency: latency(&self.took),
@@ -87,7 +87,7 @@ impl OfAfter {
         }
     }
 
-    /// The same as figures.
+    /// Reports the same as figures.
     pub(super) fn figures(&self, what: After, into: &mut Figures) {
         into.times(what.latency(), &self.took);
         into.times(what.latency_all(), &self.ended());
@@ -97,8 +97,8 @@ impl OfAfter {
 }
 
 impl Session {
-    /// What was over after the requests of a workload had been answered, or those for one operation; `None` where there is nothing
-    /// of the kind.
+    /// What happened after the requests of a workload, or those for one operation, were answered; `None` if the workload has no
+    /// such process.
     pub(crate) fn after(&self, workload: usize, what: After, op: Option<u16>) -> Option<OfAfter> {
         let engine = &self.network.engine;
         let node = self.network.directory.workloads[workload].node;

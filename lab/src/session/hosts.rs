@@ -1,4 +1,4 @@
-//! What hosts do in each window, for those who watch a run.
+//! Figures of hosts in each window, for the views of a running simulation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use sim_core::{ContainerNow, CpuId, MachineNow, Time};
 use super::Session;
 use crate::result::{HostNow, OnHost};
 
-/// More hosts than these are not looked at one by one.
+/// Limit above which hosts are not observed one by one.
 const HOSTS_MAX: usize = 200;
 
-/// The hosts when the last window closed, and the sums that the next one is held against.
+/// The hosts when the last window closed, and the sums at that time, which the next window subtracts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostWatch {
     since: Time,
@@ -22,7 +22,7 @@ pub(crate) struct HostWatch {
 }
 
 impl HostWatch {
-    /// Sums are counted from 0 again.
+    /// Restarts the sums at 0.
     pub(super) fn begin_anew(&mut self) {
         self.machines.clear();
         self.containers.clear();
@@ -34,13 +34,13 @@ impl HostWatch {
     }
 }
 
-/// A share of the window, per second or of one.
+/// The increase of a sum over the window, per unit of `span`.
 fn over(more: u128, before: Option<u128>, span: f64) -> f64 {
     if span > 0.0 { more.saturating_sub(before.unwrap_or(0)) as f64 / span } else { 0.0 }
 }
 
 impl Session {
-    /// Looks at every host.
+    /// Takes the figures of every host.
     pub(super) fn look_at_hosts(&mut self) {
         if self.network.directory.hosts.is_empty() || self.only_asked {
             return;
@@ -56,7 +56,12 @@ impl Session {
                 let name = if group.count == 1 { group.name.clone() } else { format!("{}[{number}]", group.name) };
                 let sums = self.network.engine.machine_now(machine);
                 at.insert(machine, hosts.len());
-                hosts.push(host(name, &sums, self.hosts.machines.get(&machine), span));
+                let memory = self.network.engine.memories().machine_now(machine);
+                hosts.push(HostNow {
+                    memory: memory.map(|now| now.used.resident),
+                    memory_size: memory.and_then(|now| now.size),
+                    ..host(name, &sums, self.hosts.machines.get(&machine), span)
+                });
                 seen.machines.insert(machine, sums);
             }
         }
@@ -68,6 +73,11 @@ impl Session {
                     let sums = self.network.engine.container_now(*cpu);
                     let before = self.hosts.containers.get(cpu);
                     add(&mut host.components, workloads + component, &sums, before, span);
+                    if let (Some(on), Some(used)) =
+                        (host.components.last_mut(), self.network.engine.memories().of_node(node))
+                    {
+                        on.memory = Some(on.memory.unwrap_or(0) + used.resident);
+                    }
                     seen.containers.insert(*cpu, sums);
                 }
             }
@@ -96,11 +106,13 @@ fn host(name: String, sums: &MachineNow, before: Option<&MachineNow>, span: f64)
             .switched
             .map(|switched| over(switched.spent, switched_before.map(|before| before.spent), span)),
         credits_s: sums.credits.map(|credits| credits as f64 / SECOND as f64),
+        memory: None,
+        memory_size: None,
         components: Vec::new(),
     }
 }
 
-/// Adds a replica to those of its component.
+/// Adds a replica to the replicas of its component.
 fn add(components: &mut Vec<OnHost>, node: usize, sums: &ContainerNow, before: Option<&ContainerNow>, span: f64) {
     if components.last().is_none_or(|last| last.node != node) {
         components.push(OnHost { node, ..OnHost::default() });
@@ -114,7 +126,7 @@ fn add(components: &mut Vec<OnHost>, node: usize, sums: &ContainerNow, before: O
         let before = before.and_then(|before| before.throttling).unwrap_or_default();
         let periods = throttling.periods.saturating_sub(before.periods);
         let throttled = throttling.throttled.saturating_sub(before.throttled);
-        // One that is throttled at the border counts in the window in which that began.
+        // A container throttled at the border counts in the window in which its throttling began.
         let share = if periods > 0 { (throttled as f64 / periods as f64).min(1.0) } else { 0.0 };
         on.throttled = Some(on.throttled.unwrap_or(0.0) + share);
     }

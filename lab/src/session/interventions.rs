@@ -1,4 +1,4 @@
-//! What is done to a run by hand while it goes on: faults that strike, settings that change.
+//! Manual interventions in a run: injected faults and changed settings.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use sim_core::NodeId;
 use super::{Session, window_of};
 
 impl Session {
-    /// Every fault that can strike now, in the order of the fault table, each with a text to start from.
+    /// Every fault that can be injected now, in the order of the fault table, each with a text to start from.
     pub fn faults_to_choose(&self) -> Vec<FaultChoice> {
         menu::faults(&self.network.directory, self.injected, self.network.engine.now())
     }
 
-    /// Lets a fault strike now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
+    /// Injects a fault now, written as in the scenario but without `at`: `{for: 20s, slow: {component: db, factor: 5}}`.
     pub fn inject(&mut self, fault: &str) -> Result<(), String> {
         let now = self.network.engine.now();
         let (fault, planned) = by_hand::fault(fault, &self.network.directory, self.injected, now)?;
@@ -37,8 +37,8 @@ impl Session {
         Ok(())
     }
 
-    /// Changes a live setting now, as a `set` fault would that strikes now and never ends: a fault that changes the same
-    /// setting later wins while it acts, and what it leaves behind is what was set here.
+    /// Changes a live setting now, like a `set` fault that strikes now and never ends: a later fault that changes the same
+    /// setting takes precedence while it acts, and the value set here returns when it ends.
     pub fn set(&mut self, path: &str, value: &str) -> Result<(), String> {
         let change = by_hand::change(path, value)?;
         let mut problems = Problems::new();
@@ -69,7 +69,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes the last change by hand take effect, and part of what faults that strike or end from now on leave behind.
+    /// Applies the last manual change, and makes it the value that remains after faults that strike or end from now on.
     fn adopt(&mut self, changed: &Changed) {
         let this = BY_HAND + self.by_hand.len() as u32 - 1;
         let now = self.now_ns();
@@ -90,12 +90,12 @@ impl Session {
         }
     }
 
-    /// The scenario with what was changed in it: settings as they are now, and faults that were let strike, at their
-    /// instants. Changes of settings become `set` faults, so that the exported scenario does what was watched.
+    /// The scenario with its interventions: current settings, and injected faults at their instants. Setting changes become
+    /// `set` faults, so that the exported scenario reproduces the observed run.
     pub fn exported(&self, injected: &[(i64, String)]) -> String {
         let mut document = (*self.loaded.document).clone();
         for one in &self.loaded.overrides {
-            // It has a place there: it was applied when the scenario was read.
+            // Its path exists: the override was applied when the scenario was read.
             let _ = one.apply(&mut document);
         }
         let mut faults = document.at("faults").and_then(|f| f.members()).map_or_else(Vec::new, <[_]>::to_vec);
@@ -113,7 +113,7 @@ impl Session {
         }
         if !faults.is_empty() {
             let path = settings::Path::of(&["faults"]);
-            // A document that was read is a map, so its top can take a key.
+            // A parsed document is a map, so its top level can take a key.
             let _ = document.patch(&path, settings::Span::NOWHERE, settings::Node::list(faults));
         }
         language::document::to_yaml(&document).unwrap_or_default()

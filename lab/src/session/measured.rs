@@ -1,5 +1,5 @@
-//! What the engine measures of workloads, components, links and hosts, reported as what nodes say of themselves is, so that
-//! each of it can be kept over time.
+//! The engine's measurements of workloads, components, links and hosts, reported in the same form as figures of nodes, so
+//! that each can be kept over time.
 
 use models::figures::{of_components, of_hosts, of_links, of_workloads};
 use sim_core::histogram::Histogram;
@@ -9,28 +9,28 @@ use sim_core::{Figures, GroupId, NodeId};
 use super::{After, LinkPlace, Session};
 use crate::latency_all::{self, Sent};
 
-/// What is measured of requests, or of those for one operation.
+/// Measurements of requests, or of those for one operation.
 pub(crate) struct Requests<'a> {
-    /// Of those sent after the warm-up.
+    /// Requests sent after the warm-up.
     pub(crate) measured: Counts,
-    /// Of the time after the warm-up, whenever they were sent.
+    /// Events after the warm-up, whenever the request was sent.
     pub(crate) since_warmup: Counts,
-    /// Of the whole run.
+    /// The whole run.
     pub(crate) all: Counts,
     pub(crate) latency: std::borrow::Cow<'a, Histogram>,
     pub(crate) latency_failed: &'a Histogram,
     refused: &'a Histogram,
-    /// How long those have been under way that were sent after the warm-up and have not ended, ns.
+    /// Ages of the requests that were sent after the warm-up and have not ended, ns.
     pub(super) ages: Vec<u64>,
 }
 
 impl Requests<'_> {
-    /// How long all of them took that have ended or are under way.
+    /// Durations of all requests, ended or under way.
     pub(crate) fn sent(&self) -> Sent {
         Sent::new(self.ended(), self.ages.clone())
     }
 
-    /// How long those took that have ended.
+    /// Durations of the requests that have ended.
     pub(crate) fn ended(&self) -> Histogram {
         latency_all::ended(&self.latency, self.refused, self.measured.completed())
     }
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// Those of its requests that ask for an operation, where operations are told apart.
+    /// The requests of a workload for one operation; `None` where operations are not distinguished.
     pub(crate) fn requests_of_op(&self, workload: usize, op: u16) -> Option<Requests<'_>> {
         let group = self.network.directory.workloads[workload].link.group;
         let of_op = self.of_op(group, op)?;
@@ -90,20 +90,21 @@ impl Session {
         self.network.engine.group(group).by_op()?.get(usize::from(op))
     }
 
-    /// When those arrived that are open in a group and ask for an operation.
+    /// Arrival times of a group's open calls for an operation.
     fn open_of_op(&self, group: GroupId, op: u16) -> Vec<u64> {
         let open = self.network.engine.open_in(group).into_iter();
         open.filter(|open| open.op == op).map(|open| open.since).collect()
     }
 
-    /// How many calls for an operation are open in a group that arrived after the warm-up, and how many there are in all.
+    /// Number of a group's open calls for an operation that arrived after the warm-up, and the number of all its open calls for
+    /// that operation.
     pub(crate) fn open_calls(&self, group: GroupId, op: u16) -> (u64, u64) {
         let from = self.network.engine.group(group).measured_from();
         let open = self.open_of_op(group, op);
         (open.iter().filter(|since| **since >= from).count() as u64, open.len() as u64)
     }
 
-    /// For how long what is open in a group has been, of what arrived after the warm-up; perhaps of one operation.
+    /// Ages of a group's open calls that arrived after the warm-up, of one operation if given.
     fn ages(&self, group: GroupId, op: Option<u16>) -> Vec<u64> {
         let engine = &self.network.engine;
         let from = engine.group(group).measured_from();
@@ -112,7 +113,7 @@ impl Session {
         counts.map(|open| engine.now() - open.since).collect()
     }
 
-    /// Adds what is measured of a workload, or of one of its operations.
+    /// Adds the measurements of a workload, or of one of its operations.
     pub(super) fn measured_of_workload(&self, workload: usize, op: Option<u16>, into: &mut Figures) {
         let place = &self.network.directory.workloads[workload];
         for what in After::ALL {
@@ -133,7 +134,7 @@ impl Session {
         into.gauge(&of_workloads::IN_FLIGHT, &engine.group(place.link.group).in_flight, engine.now());
     }
 
-    /// Adds what is measured of a component.
+    /// Adds the measurements of a component.
     pub(super) fn measured_of_component(&self, component: usize, into: &mut Figures) {
         let engine = &self.network.engine;
         let measure = engine.group(self.network.directory.components[component].group);
@@ -148,7 +149,7 @@ impl Session {
         self.measured_cpu(component, &nodes, into);
     }
 
-    /// Adds what is measured of one replica.
+    /// Adds the measurements of one replica.
     pub(super) fn measured_of_replica(&self, component: usize, number: usize, into: &mut Figures) {
         let found = self.fleet(component).used().into_iter().find(|(one, _)| *one as usize == number);
         if let Some((_, node)) = found {
@@ -161,12 +162,12 @@ impl Session {
         into.ratio(&of_components::CPU, busy, (cores * self.measured_ns() as f64) as u128);
     }
 
-    /// Since when the engine has measured, ns.
+    /// Length of the measurement so far, ns.
     fn measured_ns(&self) -> u64 {
         self.network.engine.now() - if self.measuring { self.zero } else { 0 }
     }
 
-    /// Adds what is measured of an operation of a component.
+    /// Adds the measurements of one operation of a component.
     pub(super) fn measured_of_component_op(&self, component: usize, op: u16, into: &mut Figures) {
         let group = self.network.directory.components[component].group;
         let Some(of_op) = self.of_op(group, op) else { return };
@@ -177,7 +178,7 @@ impl Session {
         into.outcomes(&of_components::OUTCOMES, &of_op.all.outcomes);
     }
 
-    /// Adds what is measured of a link.
+    /// Adds the measurements of a link.
     pub(super) fn measured_of_link(&self, link: &LinkPlace, into: &mut Figures) {
         let (attempts, _) = self.attempts_of(link);
         into.count(&of_links::CALLS, self.network.engine.group(link.group).all.arrivals);
@@ -186,7 +187,7 @@ impl Session {
         into.count(&of_links::HEDGES, attempts.hedges);
     }
 
-    /// Adds what is measured of a group of hosts, or of one of them.
+    /// Adds the measurements of a group of hosts, or of one of them.
     pub(super) fn measured_of_hosts(&self, group: usize, host: Option<usize>, into: &mut Figures) {
         let place = &self.network.directory.hosts[group];
         let wanted = |number: &u32| host.is_none_or(|host| host == *number as usize);

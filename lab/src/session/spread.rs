@@ -1,24 +1,24 @@
-//! How evenly calls are spread over the replicas of a component, looked at whenever a window is closed.
+//! How evenly calls spread over the replicas of a component, observed at the end of each window.
 
 use sim_core::{Figures, slots};
 
 use super::Session;
 use crate::result::Spread;
 
-/// More replicas than these are not looked at one by one.
+/// Limit above which replicas are not observed one by one.
 const REPLICAS_MAX: usize = 64;
 
-/// What was seen of one component.
+/// Observations of one component.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Looks {
     looks: u64,
     waiting: u64,
-    /// Shares of idle replicas, added up over the looks at which a call waited.
+    /// Sum of the shares of idle replicas over the observations in which a call waited.
     idle: f64,
 }
 
 impl Looks {
-    /// As a result has it; `None` where there was nothing to look at.
+    /// The summary for a result; `None` if there were no observations.
     pub(crate) fn in_result(&self) -> Option<Spread> {
         let idle = (self.waiting > 0).then(|| self.idle / self.waiting as f64);
         (self.looks > 0).then_some(Spread { looks: self.looks, waiting: self.waiting, idle })
@@ -26,7 +26,7 @@ impl Looks {
 }
 
 impl Session {
-    /// Looks at the replicas of every component that has several.
+    /// Observes the replicas of every component that has several.
     pub(super) fn look_at_replicas(&mut self) {
         if !self.measuring {
             return;

@@ -1,4 +1,4 @@
-//! What happens to single requests, written down while a run goes on.
+//! Recording the events of single requests during a run.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::Session;
 use crate::requests::{GroupName, Requests};
 
 impl Session {
-    /// Writes down from now on what happens to single requests. Changes nothing else of the run.
+    /// Starts to record the events of single requests. Changes nothing else in the run.
     pub fn trace_requests(&mut self) {
         self.network.engine.trace_requests();
         let engine = &self.network.engine;
@@ -20,7 +20,7 @@ impl Session {
         self.group_names = Arc::new(groups.collect());
     }
 
-    /// The requests that were traced so far; `None` where nobody asked for that.
+    /// The requests traced so far; `None` if tracing is off.
     pub fn requests(&self) -> Option<Requests> {
         let engine = &self.network.engine;
         let traced = engine.traces()?.requests().cloned().collect();

@@ -1,4 +1,4 @@
-//! The time series of a run: what was counted at each border of windows, and the row that two borders make.
+//! The time series of a run: the counts at each window border, and the row computed from two borders.
 
 use models::figures::{of_components, of_links, of_workloads};
 use models::network::Node;
@@ -16,28 +16,28 @@ use crate::history::History;
 use crate::latency_all::{Of, Sent};
 use crate::metrics;
 
-/// What stood where at a border.
+/// Counts and figures at a border.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Border {
     workloads: Vec<Counts>,
     components: Vec<(Counts, Figures)>,
     links: Vec<OfLink>,
-    /// Of the owners of the columns that were asked for.
+    /// Figures of the owners of the requested columns.
     asked: Vec<Figures>,
 }
 
-/// What was counted of a link.
+/// Counts and figures of a link.
 #[derive(Clone, Debug, Default)]
 struct OfLink {
     attempts: AttemptCounts,
     calls: Counts,
-    /// Calls under way, over time.
+    /// Integral over time of the calls under way.
     under_way: u128,
     figures: Figures,
 }
 
 impl Border {
-    /// What the owner of the nth column that was asked for reported.
+    /// The figures reported by the owner of the nth requested column.
     fn figures_of(&self, nth: usize, asked: &Asked) -> &Figures {
         match asked.owner {
             Owner::Component(index) if !asked.is_apart() => &self.components[index].1,
@@ -52,7 +52,7 @@ impl Border {
     }
 }
 
-/// The border before the last, whose memory is used again; a copy of a session does without.
+/// The border before the last, kept to reuse its memory; a clone of a session starts without.
 #[derive(Debug, Default)]
 pub(super) struct Spare(Border);
 
@@ -64,15 +64,15 @@ impl Clone for Spare {
 
 /// A component or link in one window.
 struct Window<'a> {
-    /// What happened in it: calls.
+    /// Calls in the window.
     calls: Counts,
-    /// The same: attempts, of a link.
+    /// Attempts in the window, for a link.
     attempts: AttemptCounts,
     /// Calls under way at its end.
     in_flight: u64,
-    /// Calls under way on a link, over time; `None` where they are those of its caller.
+    /// Integral over time of the calls under way on a link; `None` if they are those of its caller.
     under_way: Option<u128>,
-    /// What was reported at its beginning and at its end.
+    /// Figures reported at its beginning and at its end.
     before: &'a Figures,
     now: &'a Figures,
     span: Span,
@@ -84,7 +84,7 @@ impl Window<'_> {
     }
 }
 
-/// Where a column of the series comes from.
+/// Source of a column of the series.
 enum Shows {
     /// The engine's counts.
     Counted(fn(&Window<'_>) -> Option<f64>),
@@ -115,7 +115,7 @@ const COMPONENT_COLUMNS: [(&str, Shows); 8] = [
     (slots::WASTED_WORK.name, Shows::Declared(&slots::WASTED_WORK)),
 ];
 
-/// The columns that every link has: format 1 has those of the pool where there is none, too.
+/// The columns that every link has; format 1 includes the pool's columns even for links without a pool.
 const LINK_COLUMNS: [(&str, Shows); 7] = [
     (of_links::ATTEMPTS.name, Shows::Counted(|w| w.per_second(w.attempts.attempts))),
     (of_links::RETRIES.name, Shows::Counted(|w| w.per_second(w.attempts.retries))),
@@ -129,7 +129,7 @@ const LINK_COLUMNS: [(&str, Shows); 7] = [
     (pool::WAITING.name, Shows::Declared(&pool::WAITING)),
 ];
 
-/// Who reports the figure of a column.
+/// The reporter of a column's figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Owner {
     /// A workload, or one of its operations.
@@ -149,13 +149,13 @@ pub(super) struct Asked {
     figure: &'static Figure,
     part: Part,
     column: String,
-    /// Whether the engine measures it, and not the nodes.
+    /// Whether the engine measures the figure, rather than the nodes.
     is_measured: bool,
 }
 
 impl Asked {
-    /// Whether it is not among what its component or link reports at every border: a single replica's, times, or what the
-    /// engine measures.
+    /// Whether the figure is missing from the owner's report at each border: figures of single replicas, times, and the
+    /// engine's measurements.
     fn is_apart(&self) -> bool {
         matches!(self.owner, Owner::Replica(..)) || self.figure.merge == Merge::Times || self.is_measured
     }
@@ -169,7 +169,7 @@ pub(super) fn asked_over_time(scenario: &Scenario) -> impl Iterator<Item = Strin
 }
 
 impl Session {
-    /// Names the columns: those of every run, and those that are declared to be kept or asked for.
+    /// Names the columns: those of every run, and those requested or declared to be kept.
     pub(super) fn name_columns(&mut self) {
         let directory = &self.network.directory;
         let mut columns = Vec::new();
@@ -220,8 +220,8 @@ impl Session {
         found
     }
 
-    /// Everybody of whom figures are reported, with the path of their metrics; single replicas, hosts and operations where a
-    /// metric names one.
+    /// All owners of figures, with the path of their metrics; single replicas, hosts and operations only if a metric names
+    /// one.
     fn owners(&self, metrics: &[String]) -> Vec<(Owner, String)> {
         let mut owners = Vec::new();
         let directory = &self.network.directory;
@@ -278,7 +278,7 @@ impl Session {
         }
     }
 
-    /// The same of what the engine measures.
+    /// Adds the engine's measurements of an owner.
     fn report_measured(&self, owner: Owner, into: &mut Figures) {
         match owner {
             Owner::Workload(index, op) => self.measured_of_workload(index, op, into),
@@ -290,7 +290,7 @@ impl Session {
         }
     }
 
-    /// Adds what nodes report.
+    /// Adds the figures reported by nodes.
     pub(crate) fn report_of(&self, nodes: impl IntoIterator<Item = NodeId>, into: &mut Figures) {
         let engine = &self.network.engine;
         for node in nodes {
@@ -298,21 +298,21 @@ impl Session {
         }
     }
 
-    /// Adds what a link reports for each replica that calls over it.
+    /// Adds the figures that a link reports for each replica that calls over it.
     pub(crate) fn report_of_link(&self, link: &LinkPlace, into: &mut Figures) {
         let engine = &self.network.engine;
         let is_link = |node: &NodeId| matches!(engine.node(*node), Node::Link(_));
         self.report_of(link.nodes.iter().copied().filter(is_link), into);
     }
 
-    /// Remembers what stands where now.
+    /// Stores the counts at the current border.
     pub(super) fn remember(&mut self) {
         let mut border = std::mem::take(&mut self.border);
         self.survey(&mut border);
         self.border = border;
     }
 
-    /// How many components and links are looked at at a border: all of them, or none where nobody asks.
+    /// Numbers of components and links to survey at a border: all of them, or none if only requested columns are kept.
     fn surveyed(&self) -> (usize, usize) {
         if self.only_asked { (0, 0) } else { (self.network.directory.components.len(), self.links.len()) }
     }
@@ -352,7 +352,7 @@ impl Session {
         }
     }
 
-    /// Appends a row to the series: what happened since the last border.
+    /// Appends a row to the series for the time since the last border.
     pub(super) fn close_window(&mut self, at: Time) {
         let begun = self.begun(at);
         let span = at - begun;
@@ -392,7 +392,7 @@ impl Session {
         self.spare = Spare(before);
     }
 
-    /// Of a figure of which what is under way is a part: how old that is, ns.
+    /// Ages of the requests under way, ns, for a figure that includes them.
     fn ages_beside(&self, workload: usize, op: Option<u16>, figure: &Figure) -> Option<Vec<u64>> {
         if figure.name == of_workloads::LATENCY_ALL.name {
             return match op {
@@ -441,18 +441,18 @@ impl Session {
         }
     }
 
-    /// Where the window begins that is not closed yet, s.
+    /// Start of the window that is still open, s.
     pub(crate) fn window_begins_s(&self) -> f64 {
         (self.begun(self.next_border) as f64 - self.zero as f64) / SECOND as f64
     }
 
     fn begun(&self, at: Time) -> Time {
-        // The border behind the last row.
+        // The border at which the last row ended.
         if self.has_closed_none { 0 } else { self.next_border.saturating_sub(self.window).min(at) }
     }
 }
 
-/// What the paths of a link's metrics begin with.
+/// Prefix of the paths of a link's metrics.
 fn path_of(link: &LinkPlace) -> String {
     format!("links.{}.{}", link.from, link.name)
 }
@@ -462,7 +462,7 @@ mod tests {
     use super::*;
     use sim_core::figures::Set;
 
-    /// `failed` is the difference of two columns and no metric.
+    /// `failed` is the difference of two columns, not a metric.
     fn names(columns: &[(&'static str, Shows)]) -> Vec<&'static str> {
         columns.iter().map(|(name, _)| *name).filter(|name| *name != "failed").collect()
     }

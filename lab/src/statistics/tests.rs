@@ -95,7 +95,7 @@ fn the_interval_of_a_median_is_made_of_order_statistics() {
     assert_eq!(quantile_interval(&values, 0.999, 0.95), None, "a hundred values cannot bound p999");
 }
 
-/// The obvious way: for each cut, mean and squares of what is left.
+/// The naive algorithm: for each cut, the mean and the squares of the remainder.
 fn mser5_slowly(series: &[f64]) -> Option<usize> {
     let batches: Vec<f64> = series.chunks_exact(5).map(|b| b.iter().sum::<f64>() / 5.0).collect();
     if batches.len() < 10 {
@@ -133,7 +133,7 @@ fn a_transient_is_cut_and_a_series_that_only_rises_is_refused() {
     assert_eq!(mser5(&[1.0; 400]), Some(0), "nothing to cut where nothing changes");
 }
 
-/// Waits of an M/M/1 at 60 % by Lindley's recursion, the first ones left out.
+/// Mean wait in an M/M/1 queue at 60 % load by Lindley's recursion, without the first values.
 fn mean_wait(seed: u64) -> f64 {
     let mut gaps = Stream::named(seed, "gaps");
     let mut works = Stream::named(seed, "works");
@@ -148,7 +148,7 @@ fn mean_wait(seed: u64) -> f64 {
     sum / f64::from(COUNTED)
 }
 
-/// 1,000 experiments of 10 replications. If intervals cover with 95 %, the share found lies within 93 % and 97 % in all
+/// 1,000 experiments of 10 replications. If the true coverage is 95 %, the observed share lies between 93 % and 97 % in all
 /// but 0.4 % of such tests; the seeds are fixed.
 #[test]
 fn intervals_of_ten_replications_cover_the_true_wait_of_mm1() {
@@ -171,7 +171,8 @@ fn the_stopping_rule_is_laws() {
     assert!(!interval(0.477).is_within(0.05));
 }
 
-/// Times in an M/M/1 at 80 %, in millionths of a mean service, the first ones left out; they begin as in the long run.
+/// Times in an M/M/1 system at 80 % load, in millionths of a mean service, without the first values; they start in steady
+/// state.
 fn times_in_system(seed: u64) -> Histogram {
     let (mut gaps, mut works) = (Stream::named(seed, "gaps"), Stream::named(seed, "works"));
     let (gap, work) = (Dist::exp(1.25e6).expect("positive"), Dist::exp(1e6).expect("positive"));
@@ -187,9 +188,9 @@ fn times_in_system(seed: u64) -> Histogram {
     times
 }
 
-/// 400 experiments of 10 short runs, 60 values beyond the percentile in each. Student's interval, which falls short, must show
-/// that the test can tell: it covers in about 87 %, and would in more than 92 % once in a thousand changes of the seeds. One
-/// that covers with 95 % would cover less than 91.5 % as rarely. The seeds are fixed.
+/// 400 experiments of 10 short runs, with 60 values beyond the percentile in each. The plain Student interval falls short,
+/// which shows that the test can detect it: it covers about 87 %, and would cover more than 92 % for one set of seeds in a
+/// thousand. An interval with a true coverage of 95 % would cover less than 91.5 % just as rarely. The seeds are fixed.
 #[test]
 fn intervals_of_a_percentile_of_short_runs_cover_the_true_one() {
     let truth = 100f64.ln() / 0.2;
@@ -218,7 +219,7 @@ fn an_interval_of_a_percentile_is_wider_by_bias_and_skewness() {
     };
     assert_eq!(half(&even, None), plain);
     assert!((half(&even, Some(3.5)) - plain - 1.0).abs() < 1e-12);
-    // Skewness to the left does not make it narrower; 1, 1, 1, 1, 6 has G₁ = √5.
+    // Negative skewness does not narrow the interval; 1, 1, 1, 1, 6 has G₁ = √5.
     assert_eq!(
         half(&[5.0, 5.0, 5.0, 5.0, 0.0], None),
         mean_interval(&[5.0, 5.0, 5.0, 5.0, 0.0], 0.95).unwrap().half_width.unwrap()
@@ -229,7 +230,7 @@ fn an_interval_of_a_percentile_is_wider_by_bias_and_skewness() {
     assert_eq!(half(&[2.0, 2.0, 2.0], None), 0.0);
 }
 
-/// The twin goes through all ways in which the pairs that differ could have fallen.
+/// The reference enumerates all outcomes that the differing pairs could have had.
 #[test]
 fn the_sign_test_counts_what_is_as_uneven() {
     for (up, down) in [(0, 0), (1, 0), (3, 1), (5, 0), (6, 2), (4, 4), (9, 1)] {

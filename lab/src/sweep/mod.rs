@@ -1,4 +1,4 @@
-//! Sweeps: a scenario at many points, each several times, on all cores, and resumed where it was cut off.
+//! Sweeps: run a scenario at many points, each several times, on all cores, and resume after an interruption.
 //!
 //! ```text
 //! scenario + sweep ── Plan: axes, points, one Loaded each ── units (point × replication)
@@ -6,9 +6,9 @@
 //!                     Swept: plain data, by number ◄── Store: one file a unit, named by what was run
 //! ```
 //!
-//! A unit is a pure function of the scenario at its point and the seed. Its file is named by a digest of both, so it is
-//! found again by whatever sweep needs it, and the tables are made from the files in the order of the plan: the same
-//! bytes whether the units ran here, in shards elsewhere, or partly last week.
+//! A unit is a pure function of the scenario at its point and the seed. Its file name is a digest of both, so any sweep
+//! that needs the unit finds it. The tables are made from the files in the order of the plan, so they have the same bytes
+//! whether the units ran here, in shards on other machines, or in an earlier session.
 
 pub mod points;
 pub mod store;
@@ -35,27 +35,27 @@ use language::{Loaded, Refused};
 use points::Point;
 use store::Store;
 
-/// A sweep that is ready to be run.
+/// A sweep that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The scenario as it was loaded.
     pub loaded: Arc<Loaded>,
-    /// What is varied.
+    /// The settings that vary.
     pub axes: Vec<Axis>,
     /// The points, by number.
     pub points: Vec<Point>,
-    /// Runs of each point.
+    /// Replications per point.
     pub replications: u32,
-    /// The metrics that are kept.
+    /// The metrics to keep.
     pub metrics: Vec<String>,
     /// Their units.
     pub units: Vec<Unit>,
-    /// The charts that are asked for; `None` for sensible ones.
+    /// The charts requested by the scenario; `None` for the default ones.
     pub charts: Option<Vec<ChartWanted>>,
     /// Bounds that the scenario's objectives set for metrics.
     pub bounds: Vec<Bound>,
-    /// Digest of what is simulated at each point, and about how much work that is. The scenarios themselves are made
-    /// when they are run: thousands of them would fill the memory.
+    /// Digest of what each point simulates, and the estimated work of a run. The scenarios themselves are built when they run:
+    /// thousands of them would fill the memory.
     contents: Vec<u64>,
     costs: Vec<f64>,
     independent: bool,
@@ -69,16 +69,16 @@ pub struct ChartWanted {
     pub x: String,
     /// The metric.
     pub value: String,
-    /// The path that tells lines apart, or the vertical axis of a heat map.
+    /// The path that separates the lines, or the vertical axis of a heat map.
     pub group: Option<String>,
-    /// How it is drawn.
+    /// The form of the chart.
     pub kind: ChartForm,
 }
 
-/// How a chart of a sweep is drawn.
+/// Form of a chart of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChartForm {
-    /// Lines with their intervals.
+    /// Lines with confidence intervals.
     Line,
     /// A grid of colours.
     HeatMap,
@@ -86,34 +86,34 @@ pub enum ChartForm {
     Bars,
 }
 
-/// What one unit found out.
+/// Result of one unit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitResult {
     /// Value of each metric of the plan, by its path.
     pub values: Table<Option<f64>>,
-    /// Events that were simulated.
+    /// Number of events simulated.
     pub events: u64,
-    /// Why there are no values.
+    /// Why the unit has no values.
     pub error: Option<String>,
-    /// Latencies of the answered requests: workload, then middle (ns) and count of each bucket.
+    /// Latencies of the answered requests: by workload, the middle (ns) and count of each bucket.
     #[serde(default)]
     pub latencies: Table<Vec<(u64, u64)>>,
 }
 
-/// What an objective of the scenario demands of a metric.
+/// A bound that an objective of the scenario sets for a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bound {
     /// The metric.
     pub metric: String,
     /// The objective's name.
     pub name: String,
-    /// The value that it must not exceed, or else not fall short of, in the metric's unit.
+    /// Upper or lower bound, in the metric's unit.
     pub value: f64,
-    /// True where the metric must be at most the bound.
+    /// True for an upper bound.
     pub below: bool,
 }
 
-/// A sweep that has been run, or as much of it as has been: plain data.
+/// The results of a sweep, complete or partial, as plain data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Swept {
     /// The scenario's name.
@@ -124,17 +124,17 @@ pub struct Swept {
     pub source: String,
     /// The base seed.
     pub seed: u64,
-    /// Runs of each point.
+    /// Replications per point.
     pub replications: u32,
-    /// Paths of what is varied.
+    /// Paths of the settings that vary.
     pub axes: Vec<String>,
     /// Metrics that were kept …
     pub metrics: Vec<String>,
     /// … and their units.
     pub units: Vec<Unit>,
-    /// The charts that are asked for; `None` for sensible ones.
+    /// The charts requested by the scenario; `None` for the default ones.
     pub charts: Option<Vec<ChartWanted>>,
-    /// True where each axis was varied alone.
+    /// True if only one axis varied at a time.
     pub one_at_a_time: bool,
     /// Bounds that the scenario's objectives set for metrics that were kept.
     pub bounds: Vec<Bound>,
@@ -144,32 +144,32 @@ pub struct Swept {
     pub points: Vec<SweptPoint>,
 }
 
-/// One run of a point, as much of it as tables and charts need.
+/// One run of a point, reduced to what tables and charts need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweptRun {
     /// The metrics, in the order of [`Swept::metrics`].
     pub values: Vec<Option<f64>>,
-    /// Why there are none.
+    /// Why the run has no values.
     pub error: Option<String>,
 }
 
-/// What was found at a point.
+/// Results at one point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SweptPoint {
     /// Its number.
     pub number: usize,
-    /// The value of each axis as it is written.
+    /// The value of each axis as written in the scenario.
     pub values: Vec<String>,
-    /// Which axes are not as the scenario has them.
+    /// Axes whose value differs from the scenario's own.
     pub varied: Vec<bool>,
-    /// Which metrics are percentiles, whose intervals are wider than those of means.
+    /// Metrics that are percentiles, whose intervals are wider than those of means.
     pub percentiles: Arc<[bool]>,
-    /// Its runs, by replication; `None` where one has not been done.
+    /// The runs by replication; `None` for a run that is still missing.
     pub runs: Vec<Option<SweptRun>>,
 }
 
 impl SweptPoint {
-    /// Mean and half-width of a metric, by its number, over the runs in which it is known.
+    /// Mean and half-width of a metric, by its index, over the runs in which it is known.
     pub fn interval(&self, metric: usize) -> Option<Interval> {
         let values: Vec<f64> =
             self.runs.iter().flatten().filter_map(|run| run.values.get(metric).copied().flatten()).collect();
@@ -179,14 +179,13 @@ impl SweptPoint {
         }
     }
 
-    /// Whether there is a run that has ended and in which a metric is not known, or is infinite.
+    /// Whether a metric is unknown or infinite in some run that ended.
     pub fn is_unknown_in_some(&self, metric: usize) -> bool {
         let mut ended = self.runs.iter().flatten().filter(|run| run.error.is_none());
         ended.any(|run| run.values.get(metric).copied().flatten().is_none())
     }
 
-    /// The ends of that interval: Wilson's, where the metric is an event and its mean a probability; `None` of a single
-    /// run.
+    /// The ends of that interval; Wilson's, if the metric is an event whose mean is a probability. `None` for a single run.
     pub fn ends(&self, metric: usize, is_event: bool) -> Option<(f64, f64)> {
         let values = self.runs.iter().flatten().filter_map(|run| run.values.get(metric).copied().flatten());
         let values: Vec<f64> = values.collect();
@@ -197,20 +196,20 @@ impl SweptPoint {
         }
     }
 
-    /// The first error among its runs.
+    /// The first error among the runs.
     pub fn error(&self) -> Option<&str> {
         self.runs.iter().flatten().find_map(|run| run.error.as_deref())
     }
 }
 
-/// What is asked for beside the file.
+/// Options from outside the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlanOptions {
-    /// Runs of each point instead of the file's.
+    /// Replications per point, overriding the file.
     pub replications: Option<u32>,
 }
 
-/// The plan of a scenario's sweep, with every problem of every point.
+/// Plans a scenario's sweep; the error lists every problem of every point.
 pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused> {
     let mut problems = Problems::new();
     let refused = |problems: Problems| Refused::new(problems.into_sorted(), loaded.sources.clone());
@@ -236,7 +235,7 @@ pub fn plan(loaded: &Arc<Loaded>, options: PlanOptions) -> Result<Plan, Refused>
                 contents.push(content(&scenario));
                 costs.push(cost(&scenario));
             }
-            // The same value stands in many points: it is enough to say once what is wrong with it.
+            // The same value occurs at many points: report each of its problems once.
             Err(refused) => {
                 let known: Vec<Problem> = problems.iter().cloned().collect();
                 refused.problems.into_iter().filter(|p| !known.contains(p)).for_each(|p| problems.push(p));
@@ -284,7 +283,7 @@ fn bounds(shape: &crate::result::RunResult, metrics: &[String]) -> Vec<Bound> {
     judged.map(bound).collect()
 }
 
-/// A digest of everything that a run depends on but the seed.
+/// A digest of everything a run depends on except the seed.
 fn content(loaded: &Loaded) -> u64 {
     let mut written = loaded.scenario.write();
     if let Value::Map(entries) = &mut written.value {
@@ -319,7 +318,7 @@ fn measured(settings: &SweepSettings, shape: &crate::result::RunResult, problems
     for metric in &settings.measure {
         names.extend(known_metric(metric, shape, problems).filter(|name| !names.contains(name)));
     }
-    // Where a latency is measured that an objective is about, so is what the objective looks at.
+    // Where an objective refers to a latency, also keep the metric that the objective evaluates.
     let gates: Vec<String> = names.iter().map(|name| metrics::at_gate(name)).collect();
     for gate in gates {
         if shape.objectives.iter().any(|objective| objective.metric == gate) && !names.contains(&gate) {
@@ -359,7 +358,7 @@ fn charts_wanted(
 }
 
 impl Plan {
-    /// How many units there are. Unit u is replication u mod R of point u div R.
+    /// Number of units. Unit u is replication u mod R of point u div R.
     pub fn unit_count(&self) -> usize {
         self.points.len() * self.replications as usize
     }
@@ -370,7 +369,7 @@ impl Plan {
         (unit / replications, (unit % replications) as u32)
     }
 
-    /// The seed of a unit: that of its replication, the same at all points unless they are to be independent.
+    /// The seed of a unit: that of its replication, the same at all points unless the points are independent.
     pub fn seed_of(&self, unit: usize) -> u64 {
         let (point, replication) = self.place_of(unit);
         let base = self.loaded.scenario.seed;
@@ -378,7 +377,7 @@ impl Plan {
         replication_seed(base, replication)
     }
 
-    /// The name of a unit's result: a digest of what is run, under which seed, by which version, and what is kept.
+    /// The name of a unit's result: a digest of the scenario, the seed, the version and the metrics kept.
     pub fn key_of(&self, unit: usize) -> u64 {
         let (point, _) = self.place_of(unit);
         let kept = self.metrics.join(" ");
@@ -392,8 +391,7 @@ impl Plan {
         format!("{:016x}", hash(0, &keys))
     }
 
-    /// Units in the order in which they are best begun: those that take longest first, so that no core is left alone
-    /// with a long one at the end.
+    /// The units in the best order to start them: the longest first, so that no long unit runs alone at the end.
     pub fn order(&self, units: impl Iterator<Item = usize>) -> Vec<usize> {
         let mut order: Vec<usize> = units.collect();
         order.sort_by(|a, b| {
@@ -406,7 +404,7 @@ impl Plan {
     /// The scenario at a point.
     pub fn scenario_at(&self, point: usize) -> Result<Arc<Loaded>, Stopped> {
         let there = patched(&self.loaded, &self.points[point].overrides(&self.axes), None);
-        // All of them were accepted when the plan was made.
+        // Every point was accepted when the plan was made.
         there.map(Arc::new).map_err(|_| Stopped::Failed(format!("point {point} is refused")))
     }
 
@@ -423,7 +421,7 @@ impl Plan {
                 let result = session.take_result();
                 let all: BTreeMap<String, Option<f64>> =
                     metrics::all(&result).into_iter().map(|metric| (metric.name, metric.value)).collect();
-                // Those of single replicas are found, but not listed.
+                // Metrics of single replicas can be looked up, but are not listed.
                 let found = |name: &String| match all.get(name) {
                     Some(value) => *value,
                     None => metrics::value(&result, name).ok().flatten(),
@@ -439,8 +437,8 @@ impl Plan {
         }
     }
 
-    /// Runs those of the units that the store does not have, and stores each as soon as it is done. Returns how many
-    /// were run; `Cut` where `stop` came before the last one.
+    /// Runs the units that the store lacks, and stores each as soon as it is done. Returns the number of runs, or `Cut` if `stop`
+    /// was set before the last one.
     pub fn run(
         &self,
         units: impl Iterator<Item = usize>,
@@ -460,7 +458,7 @@ impl Plan {
         if count < order.len() { Err(Stopped::Cut) } else { Ok(count) }
     }
 
-    /// Runs all units without storing any. Told to stop, it returns those that have ended.
+    /// Runs all units without storing any. When told to stop, returns those that have ended.
     pub fn run_in_memory(&self, control: &Control<'_>) -> Result<Swept, Stopped> {
         let order = self.order(0..self.unit_count());
         let recent = Recent::default();
@@ -481,7 +479,7 @@ impl Plan {
         SweptRun { values: values.collect(), error: result.error.clone() }
     }
 
-    /// Latencies of the answered requests at a point, all its runs in the store together: workload, then middle (ns) and
+    /// Latencies of the answered requests at a point, summed over all its runs in the store: by workload, the middle (ns) and
     /// count of each bucket, ascending.
     pub fn latencies(&self, point: usize, store: &Store) -> Table<BTreeMap<u64, u64>> {
         let mut together: Table<BTreeMap<u64, u64>> = Table::new();
@@ -495,12 +493,12 @@ impl Plan {
         together
     }
 
-    /// What the store has of this plan.
+    /// The results of this plan that the store holds.
     pub fn collect(&self, store: &Store) -> Swept {
         self.swept(|unit| store.get(self.key_of(unit)).map(|result| self.run_of(&result)))
     }
 
-    /// Units that the store does not have.
+    /// Number of units that the store lacks.
     pub fn missing(&self, store: &Store) -> usize {
         (0..self.unit_count()).filter(|unit| store.get(self.key_of(*unit)).is_none()).count()
     }
@@ -538,13 +536,13 @@ impl Plan {
     }
 }
 
-/// The scenarios of the points that are being run: replications of a point follow each other, and need not each read it
-/// anew.
+/// A cache of the scenarios of the points being run: the replications of a point run one after the other and need not read
+/// the scenario again each time.
 #[derive(Debug, Default)]
 struct Recent(Mutex<VecDeque<(usize, Arc<Loaded>)>>);
 
 impl Recent {
-    /// More than there are threads would only fill the memory.
+    /// Upper limit: more entries than threads only use up memory.
     const MOST: usize = 64;
 
     fn of(&self, point: usize, make: impl FnOnce() -> Result<Arc<Loaded>, Stopped>) -> Result<Arc<Loaded>, Stopped> {
@@ -552,7 +550,7 @@ impl Recent {
         if let Some((_, scenario)) = kept().iter().find(|(of, _)| *of == point) {
             return Ok(scenario.clone());
         }
-        // Two threads may make the same: it is equal, and neither waits for the other.
+        // Two threads may build the same scenario: the results are equal, and neither waits for the other.
         let scenario = make()?;
         let mut kept = kept();
         kept.push_back((point, scenario.clone()));
@@ -563,7 +561,7 @@ impl Recent {
     }
 }
 
-/// About how much work a run is: simulated time × requests a second. Only the order in which runs begin depends on it.
+/// Estimated work of a run: simulated time × requests per second. It only affects the order in which runs start.
 fn cost(loaded: &Loaded) -> f64 {
     let scenario = &loaded.scenario;
     let length = scenario.run.duration.map_or(1.0, |d| d.0 as f64) + scenario.warmup() as f64;

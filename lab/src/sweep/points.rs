@@ -1,7 +1,7 @@
-//! The points of a sweep: which values its axes have, and which combinations of them are run.
+//! The points of a sweep: the values of its axes, and the combinations of them that run.
 //!
-//! All points are known before the first one starts. Each keeps its values as trees with their places, so that a value
-//! that the scenario refuses is shown where it was written.
+//! All points are known before the first one starts. Each keeps its values as trees with their positions, so that an
+//! error about a value rejected by the scenario points to where it was written.
 
 use language::axes::Axis;
 use language::document::{Override, in_words};
@@ -9,7 +9,7 @@ use models::scenario::DesignSettings;
 use settings::{Node, Path, Problem, Problems, Span};
 use sim_core::random::{Draw, hash};
 
-/// More points than this are a mistake.
+/// Maximum number of points; more are a mistake.
 const POINTS_MAX: usize = 1_000_000;
 
 /// One combination of values.
@@ -17,12 +17,12 @@ const POINTS_MAX: usize = 1_000_000;
 pub struct Point {
     /// Its number, from 0.
     pub number: usize,
-    /// Its values, in the order of the axes; `None` where the scenario's own stands.
+    /// Its values, in the order of the axes; `None` for the scenario's own value.
     pub values: Vec<Option<Node>>,
 }
 
 impl Point {
-    /// Its values as overrides of the scenario.
+    /// The values as overrides of the scenario.
     pub fn overrides(&self, axes: &[Axis]) -> Vec<Override> {
         let both = axes.iter().zip(&self.values);
         both.filter_map(|(axis, value)| {
@@ -31,13 +31,13 @@ impl Point {
         .collect()
     }
 
-    /// Its values as they are written; empty where the scenario's own stands.
+    /// The values as written; empty for the scenario's own value.
     pub fn texts(&self) -> Vec<String> {
         self.values.iter().map(|value| value.as_ref().map_or_else(String::new, in_words)).collect()
     }
 }
 
-/// The points of a design. `seed` decides the draws of a Latin hypercube.
+/// The points of a design. `seed` determines the draws of a Latin hypercube.
 pub fn points(axes: &[Axis], design: DesignSettings, seed: u64, span: Span, problems: &mut Problems) -> Vec<Point> {
     let refuse = |message: String, problems: &mut Problems| {
         problems.push(Problem::error("bad_design", span, message).path(Path::of(&["sweep", "design"])));
@@ -89,7 +89,7 @@ pub fn points(axes: &[Axis], design: DesignSettings, seed: u64, span: Span, prob
         .collect()
 }
 
-/// The last axis runs fastest.
+/// The last axis varies fastest.
 fn grid_point(number: usize, lengths: &[usize]) -> Vec<Option<usize>> {
     let mut rest = number;
     let mut point: Vec<Option<usize>> = lengths
@@ -105,7 +105,7 @@ fn grid_point(number: usize, lengths: &[usize]) -> Vec<Option<usize>> {
     point
 }
 
-/// Every value about equally often, in an order drawn for this axis.
+/// Each value about equally often, in a random order drawn for this axis.
 fn latin_column(points: usize, axis: &Axis, seed: u64) -> Vec<usize> {
     let mut draw = Draw::new(hash(seed, "latin hypercube"), hash(seed, &axis.path.to_string()) as u32, 0);
     let mut order: Vec<usize> = (0..points).collect();

@@ -1,12 +1,12 @@
-//! Where the results of a sweep's units are kept: one small file each, written whole or not at all.
+//! Storage for the results of a sweep's units: one small file each, written atomically.
 //!
 //! ```text
 //! DIR/sweep.lock          what was run
 //! DIR/units/0123…cdef.json   one unit: its values and a digest of them
 //! ```
 //!
-//! A file is written under another name, forced to the disk and renamed. What does not read back with the right digest
-//! counts as missing and is run again.
+//! A file is written under a temporary name, forced to the disk and renamed. A file whose digest does not match counts as
+//! missing, and its unit runs again.
 
 use std::fs;
 use std::io;
@@ -24,7 +24,7 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// What `sweep.lock` says.
+/// Contents of `sweep.lock`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lock {
     /// Version of this format; always 1.
@@ -37,11 +37,11 @@ pub struct Lock {
     pub plan: String,
     /// The base seed.
     pub seed: u64,
-    /// How many points.
+    /// Number of points.
     pub points: usize,
-    /// Runs of each.
+    /// Replications per point.
     pub replications: u32,
-    /// The metrics that are kept.
+    /// The metrics kept.
     pub measure: Vec<String>,
 }
 
@@ -52,15 +52,15 @@ struct Kept {
 }
 
 fn check(key: u64, result: &UnitResult) -> String {
-    // A result is texts and numbers, and its numbers are written so that they read back as the same.
+    // A result consists of texts and numbers, and its numbers are written so that they read back unchanged.
     format!("{:016x}", hash(key, &serde_json::to_string(result).unwrap_or_default()))
 }
 
 impl Store {
-    /// Opens a folder, making it if it is not there, and clears away what a killed sweep has left half written in it.
+    /// Opens a folder, creating it if necessary, and removes temporary files left there by a killed sweep.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Any error of the file system.
     pub fn open(folder: &Path) -> io::Result<Store> {
         let units = folder.join("units");
         fs::create_dir_all(&units)?;
@@ -68,7 +68,7 @@ impl Store {
         Ok(Store { folder: folder.to_path_buf() })
     }
 
-    /// Region.
+    /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -77,25 +77,25 @@ impl Store {
         self.folder.join("units").join(format!("{key:016x}.json"))
     }
 
-    /// The result of a unit, if there is one that can be trusted.
+    /// The result of a unit, if there is one with a matching digest.
     pub fn get(&self, key: u64) -> Option<UnitResult> {
         let kept: Kept = serde_json::from_slice(&fs::read(self.path_of(key)).ok()?).ok()?;
         (kept.check == check(key, &kept.result)).then_some(kept.result)
     }
 
-    /// Keeps the result of a unit.
+    /// Stores the result of a unit.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Any error of the file system.
     pub fn put(&self, key: u64, result: &UnitResult) -> io::Result<()> {
         let kept = Kept { check: check(key, result), result: result.clone() };
         write_atomically(&self.path_of(key), &serde_json::to_vec(&kept).map_err(io::Error::other)?)
     }
 
-    /// Takes over from another folder what this plan needs and this store lacks; says how many units that were.
+    /// Copies the units that this plan needs and this store lacks from another folder; returns their number.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Any error of the file system.
     pub fn take_from(&self, other: &Store, plan: &Plan) -> io::Result<usize> {
         let mut taken = 0;
         for unit in 0..plan.unit_count() {
@@ -110,15 +110,15 @@ impl Store {
         Ok(taken)
     }
 
-    /// The lock that stands in the folder.
+    /// The lock in the folder, if there is a valid one.
     pub fn lock(&self) -> Option<Lock> {
         serde_json::from_slice(&fs::read(self.folder.join("sweep.lock")).ok()?).ok()
     }
 
-    /// Writes down what is run here.
+    /// Records in the lock what runs here.
     ///
     /// # Errors
-    /// What the file system says.
+    /// Any error of the file system.
     pub fn write_lock(&self, plan: &Plan) -> io::Result<()> {
         let lock = Lock {
             format: 1,

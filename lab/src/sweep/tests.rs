@@ -33,7 +33,7 @@ fn with_control<R>(jobs: usize, work: impl FnOnce(&Control<'_>) -> R) -> R {
     work(&Control { jobs, stop: &stop, progress: &|_, _| {} })
 }
 
-/// As the scenario as it is, and every value of each axis alone.
+/// The unchanged scenario, and every value of each axis alone.
 #[test]
 fn points_one_at_a_time_are_asked_for_in_these_words() {
     let plan = planned(&format!("{SCENARIO}  design: one_at_a_time\n")).expect("a good sweep");
@@ -92,7 +92,7 @@ fn a_sweep_that_was_cut_off_goes_on_and_never_trusts_half_a_file() {
     );
     assert_eq!(cut, Err(Stopped::Cut));
     assert_eq!(plan.missing(&store), 11);
-    // A writer that died in the middle, and a file that somebody changed.
+    // A file truncated by a crash, and a file changed by somebody.
     let mut files: Vec<_> =
         std::fs::read_dir(folder.path().join("units")).expect("list").map(|f| f.expect("file").path()).collect();
     files.sort();
@@ -138,7 +138,7 @@ fn another_point_leaves_the_names_of_the_others_alone() {
 
 #[test]
 fn a_run_that_fails_is_reported_and_does_not_stop_the_others() {
-    // A load beyond the capacity settles nowhere, so that its warm-up cannot be found.
+    // A load above the capacity never settles, so its warm-up cannot be found.
     let text = SCENARIO
         .replace("run: {duration: 2s}", "run: {duration: 60s, warmup: auto, window: 100ms}")
         .replace("{from: 50/s, to: 150/s, steps: 3}", "[50/s, 400/s]")

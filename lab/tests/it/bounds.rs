@@ -1,11 +1,11 @@
-//! Scenarios that ask for too much: they are refused at once, with the figure, and nothing of what they ask for is made.
+//! Scenarios that ask for too much: they are rejected immediately, with the figure, before anything is allocated for them.
 //!
-//! What is allocated for those that are let through is compared with the estimate in `lab/tests/allocations.rs`.
+//! For accepted scenarios, `lab/tests/allocations.rs` compares the allocated memory with the estimate.
 
 use lab::{Options, Text, load};
 use settings::Problem;
 
-/// What is said of a scenario of a service, its caller and a database, some lines of which are exchanged.
+/// The problems of a scenario with a service, its caller and a database, after replacing some of its lines.
 fn said(changes: &[(&str, &str)], allowed: Option<u64>) -> Vec<Problem> {
     let mut yaml = "version: 1
 run: {duration: 10s}
@@ -74,7 +74,7 @@ fn memory_that_is_not_allowed_is_refused_with_the_figure_and_the_greatest_part()
         assert!(problem.help.as_ref().is_some_and(|help| help.contains("--memory")), "{problem:?}");
         assert!(problem.span.is_somewhere());
     }
-    // More is allowed, or less.
+    // The limit can be raised or lowered.
     let ten_users = [("{poisson: 10/s}", "{closed: {users: 100000, think: 1s}}")];
     assert!(said(&ten_users, None).is_empty());
     let problems = said(&ten_users, Some(20 << 20));
@@ -105,7 +105,7 @@ fn as_many_parts_as_nobody_can_follow_are_refused() {
     assert!(problems[0].message.contains("more than 10000 different operations"), "{problems:?}");
     let problems = of_yaml(&format!("{}{}", begin(2_000), chain(300)), None);
     assert!(problems[0].message.contains("more than 500000 combinations"), "{problems:?}");
-    // A long way is followed to its end.
+    // A long chain of calls is followed to its end.
     assert_eq!(of_yaml(&format!("{}{}", begin(2), chain(3_000)), None), Vec::new());
     let round = format!("{}{}", begin(1), chain(3_000))
         .replace("c3000: {kind: external, latency: 1ms}", "c3000: {kind: load_balancer, to: c0}");

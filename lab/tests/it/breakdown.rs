@@ -1,7 +1,7 @@
-//! Where requests spend their time: against constants that can be added up by hand, and against what is known of a queue.
+//! Breakdowns of latency: compared with constants that can be added up by hand, and with theory for a queue.
 //!
-//! That the parts of each request add up to its latency, and that a sample of all has the latencies of all, is a law that
-//! the engine checks at the end of every run (`laws.rs` runs it over networks made at random).
+//! That the parts of each request add up to its latency, and that a sample of all requests has the latencies of all, are
+//! invariants that the engine checks at the end of every run (`laws.rs` runs them on random networks).
 
 use lab::result::{Breakdown, RunResult, Spent};
 
@@ -12,7 +12,7 @@ fn breakdown(yaml: &str) -> Breakdown {
     result.workloads["w"].breakdown.clone()
 }
 
-/// As the result is written.
+/// The category as written in the result.
 fn word(what: Spent) -> String {
     serde_json::to_value(what).expect("it can be written").as_str().expect("a word").to_string()
 }
@@ -40,8 +40,8 @@ fn expect(yaml: &str, parts: &[(&str, f64)]) {
 
 #[test]
 fn constants_are_found_where_they_were_spent() {
-    // A request is sent every 100 ms and finds everything idle: 4 ms out and back to the api, 10 ms in it, a connection
-    // that is opened in 3 ms, and 1 ms of a way to the database, which takes 20 ms.
+    // A request is sent every 100 ms and finds everything idle: 4 ms to the api and back, 10 ms in it, 3 ms to open a
+    // connection, 1 ms to the database and back, and 20 ms in it.
     let yaml = "
 version: 1
 run: {duration: 10s}
@@ -67,8 +67,8 @@ components:
 
 #[test]
 fn an_attempt_that_was_given_up_its_back_off_and_the_one_that_succeeds_follow_each_other() {
-    // All are sent at once, while the database is ten times as slow: 50 ms in vain, 30 ms of back-off, and by then it is
-    // quick again.
+    // All requests are sent at once, while the database is ten times as slow: 50 ms wasted, then 30 ms of back-off, after which
+    // the database is fast again.
     let yaml = "
 version: 1
 run: {until: idle}
@@ -83,15 +83,15 @@ components:
   db: {kind: database, connections: 1000, operations: {default: 20ms}}
 faults: [{at: 0s, for: 60ms, slow: {component: db, factor: 10}}]
 ";
-    // A fault strikes after what happens at its instant, so the first attempt begins quick; it must be there before.
+    // A fault strikes after the other events of its instant, so it must strike before the first attempt.
     let yaml = yaml.replace("{count: 100}", "{count: 100, at: 10ms}");
     expect(&yaml, &[("back_off api.db", 30.0), ("given_up db", 50.0), ("service db", 20.0)]);
 }
 
 #[test]
 fn those_who_wait_for_a_worker_a_connection_a_lock_or_each_other_are_told_apart() {
-    // Two at once, again and again: the second waits for the 10 ms that the first holds what both need. The median lies
-    // between the two, so that it has half of the second's wait.
+    // Two requests at once, repeatedly: the second waits for the 10 ms for which the first holds the resource that both need.
+    // The median lies between the two, so it includes half of the second one's wait.
     let pair = |component: &str| {
         format!(
             "version: 1\nrun: {{duration: 10s}}\nworkloads:\n  w: {{arrivals: {{constant: 10/s, batch: 2}}, call: api}}\ncomponents:\n  api:\n    kind: service\n{component}\n  db: {{kind: database, connections: 9, operations: {{default: 10ms}}}}\n"
@@ -116,7 +116,7 @@ fn those_who_wait_for_a_worker_a_connection_a_lock_or_each_other_are_told_apart(
     let batch = pair(
         "    runtime: {thread_pool: {threads: 9}}\n    handlers: {default: [{call: db}]}\n    calls: {db: {to: db, batch: {max: 2, wait: 1s}}}",
     );
-    // One of each two carries the call of both.
+    // In each pair, one call carries both requests.
     expect(&batch, &[("service db", 5.0), ("sharing api.db", 5.0)]);
 }
 
@@ -150,8 +150,8 @@ components:
 
 #[test]
 fn service_in_a_queue_of_exponential_times_is_what_the_conditional_mean_says() {
-    // M/M/1, first come first served. The sojourn T is exponential with rate μ − λ. Of the joint density of service S and
-    // T, (1−ρ) μ e^(−μt) at s = t and ρ (μ−λ) e^(−(μ−λ)(t−s)) μ e^(−μs) below, follows E[S | T = t] = (1 − e^(−λt)) / λ.
+    // M/M/1, first come first served. The sojourn time T is exponential with rate μ − λ. The joint density of service time S and
+    // T, (1−ρ) μ e^(−μt) at s = t and ρ (μ−λ) e^(−(μ−λ)(t−s)) μ e^(−μs) below, gives E[S | T = t] = (1 − e^(−λt)) / λ.
     let yaml = "
 version: 1
 run: {duration: 9s, warmup: 1s}
@@ -176,7 +176,7 @@ components:
         let queue = spent(Spent::Queue);
         let whole = queue.p99_s.expect("sampled") + service.p99_s.expect("sampled");
         assert!((whole - breakdown.p99_s.expect("sampled")).abs() < 1e-12);
-        // The requests around the percentile are those whose latency the percentile is.
+        // The requests around the percentile have latencies around the percentile's value.
         let (around, exact) = (breakdown.p99_s.expect("sampled"), result.workloads["w"].latency.p99_s.expect("known"));
         assert!((around / exact - 1.0).abs() < 0.1, "{around} {exact}");
     }
@@ -184,7 +184,7 @@ components:
         let n = of.len() as f64;
         let mean = of.iter().sum::<f64>() / n;
         let variance = of.iter().map(|ratio| (ratio - mean) * (ratio - mean)).sum::<f64>() / (n - 1.0);
-        // 4.5 standard errors: by Student's t with 29 degrees of freedom one set of seeds in 10 000 is beyond them.
+        // 4.5 standard errors: by Student's t with 29 degrees of freedom, one set of seeds in 10,000 exceeds them.
         assert!((mean - 1.0).abs() < 4.5 * (variance / n).sqrt(), "{mean} ± {}", (variance / n).sqrt());
         assert!((variance / n).sqrt() < 0.03, "too coarse to tell: {}", (variance / n).sqrt());
     }

@@ -1,4 +1,4 @@
-//! Caches among reads and writes, and what they answer when what is behind them does not.
+//! Caches under reads and writes, and their answers when the callee behind them fails.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -35,18 +35,18 @@ fn writes_arrive_and_make_what_was_remembered_be_forgotten() {
         assert_eq!(own["writes"], writes, "{ops}");
         assert!((result.components["db"].arrivals as f64 - writes - own["misses"]).abs() < 3.0, "{ops}");
         assert!((own["hits"] + own["misses"] - result.workloads["r"].sent as f64).abs() < 3.0, "{ops}");
-        // A read misses if the last event of its key was a write, 1 in 6, or while the key is being read anew: of a Poisson
-        // process that is a share of (w + w·r·5 ms)/(r + w), with r = 10/s and w = 2/s.
+        // A read misses if the last event of its key was a write, 1 in 6, or if the key is being fetched again: for a Poisson
+        // process, that is a share of (w + w·r·5 ms)/(r + w), with r = 10/s and w = 2/s.
         let expected = (2.0 + 2.0 * 10.0 * 0.005) / 12.0;
         let missed = 1.0 - own["hit_ratio"];
         assert!((missed - expected).abs() < 0.02, "{ops}: {missed} instead of {expected}");
     }
-    // What is in neither list passes through, and nothing is forgotten.
+    // Operations in neither list bypass the cache, and entries stay.
     let result = run(&scenario("to: db, capacity: 100, read_ops: [read]", &both));
     let own = &result.components["c"].own;
     assert!(own["misses"] < 60.0 && own.get("writes").is_none(), "{own:?}");
     assert!(result.components["db"].arrivals >= result.workloads["w"].sent);
-    // One operation alone reads, whatever it is called.
+    // A single operation counts as a read, whatever its name.
     let result = run(&scenario("to: db, capacity: 100", WRITERS));
     assert!(result.components["c"].own["hit_ratio"] > 0.9);
 }
@@ -59,14 +59,10 @@ fn a_cache_must_know_what_reads_and_what_writes() {
     assert!(message.contains("which of them read") && message.contains("`write`"), "{message}");
     assert_eq!(of(", write_ops: [wirte]", &both), ["no operation is called `wirte`"]);
     assert_eq!(of(", read_ops: [read, write], write_ops: [write]", &both), ["`write` cannot both read and write"]);
-    for missing in ["update", "keep"] {
-        let messages = of(&format!(", write_ops: [write], on_write: {missing}"), &both);
-        assert_eq!(messages, [format!("`{missing}` is not supported yet")]);
-    }
 }
 
-/// Single requests at instants of their own, before a database that takes 3 ms; against the obvious cache: what is remembered
-/// until when, fetches under way, and a scan of all that happens in the order of time.
+/// Single requests at distinct instants, before a database that takes 3 ms, compared with a naive cache: the entries with
+/// their expiry, the fetches under way, and a scan of all events in chronological order.
 #[test]
 fn reads_and_writes_agree_with_a_scan() {
     for seed in 0..150 {
@@ -77,10 +73,10 @@ fn reads_and_writes_agree_with_a_scan() {
         let mut at_us = 0;
         for nth in 0..30 {
             at_us += 1 + stream.below(4_000);
-            // Each of them at least once.
+            // Include each operation at least once.
             let op = ["get", "list", "put", "ping"][if nth < 4 { nth } else { stream.below(4) as usize }];
             let key = 1 + stream.below(3);
-            // Some give up before the database answers, and then write nothing back.
+            // Some callers give up before the database answers; then nothing is written back.
             let gives_up = stream.below(5) == 0;
             let timeout = if gives_up { ", timeout: 1ms" } else { "" };
             writeln!(
@@ -102,7 +98,7 @@ components:
         ));
         let ttl_us = ttl_ms * 1_000;
         let mut kept: BTreeMap<(&str, u64), u64> = BTreeMap::new();
-        // What the database answers, in the order of the answers: when, what, and whether anybody still wants it.
+        // The answers of the database in order: instant, operation, key, and whether a caller still wants it.
         let mut answers: Vec<(u64, &str, u64, bool)> = Vec::new();
         let (mut hits, mut misses, mut writes) = (0, 0, 0);
         let settle = |until: u64, answers: &mut Vec<(u64, &'static str, u64, bool)>, kept: &mut BTreeMap<_, _>| {
@@ -148,8 +144,8 @@ components:
     }
 }
 
-/// Who stands in front of something does not pass its own policies off as its caller's: its timeout, breaker or pool is nobody
-/// else's, and the cause is told as it was.
+/// The policies of a component's own link are not those of its callers: an outcome of its timeout, breaker or pool is not
+/// reported as the callers' own, and the first cause is kept.
 #[test]
 fn what_the_link_behind_does_is_not_the_callers_own() {
     for front in ["kind: cache, capacity: 10", "kind: load_balancer"] {
@@ -180,7 +176,7 @@ components:
             assert!(result.links["front"]["to"].outcomes.contains_key(cause), "{front} {policy}");
         }
     }
-    // What was answered behind is passed on as it is.
+    // Outcomes of the callee are passed on unchanged.
     for outcome in ["error", "overload", "client_error", "rate_limited", "timeout", "reset"] {
         let result = run(&format!(
             "version: 1
@@ -197,8 +193,8 @@ components:
     }
 }
 
-/// What a cache fetches it keeps for those who ask later: a caller who has given up above its own caller has not had that done
-/// in vain. If its own caller has, nothing is kept.
+/// A cache keeps what it fetches for later callers: if only a caller further up has given up, the fetch is not wasted. If the
+/// cache's own caller has given up, nothing is kept.
 #[test]
 fn a_fill_that_is_kept_is_not_wasted() {
     let of = |calls: &str| {
@@ -217,8 +213,8 @@ components:
         (result.components["db"].wasted_work, result.components["c"].own["misses"])
     };
     assert_eq!(of("c"), (Some(0.0), 1.0));
-    // Given up after 200 ms by the caller of the cache: the first fetch was wanted by the request for 100 ms, the one that the
-    // five later ones share for 200 ms.
+    // The cache's caller gives up after 200 ms: the first fetch was wanted for 100 ms, and the one shared by the five later
+    // requests for 200 ms.
     let (wasted, misses) = of("{to: c, timeout: 200ms}");
     assert_eq!(misses, 6.0);
     assert!((wasted.expect("it has worked") - (400.0 + 300.0) / 1000.0).abs() < 1e-9, "{wasted:?}");

@@ -1,9 +1,9 @@
-//! What users see when a scenario names metrics that it does not have, or asks of them what cannot be: each case against an
-//! expected text.
+//! What users see when a scenario names metrics that it does not have, or sets impossible conditions for them: each case has
+//! an expected text.
 //!
-//! A case is a file `checks/NAME.yaml` with what is shown for it in `NAME.txt`; everything else that can be wrong with a
-//! scenario is in the tests of `language`. `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it checks` writes the texts
-//! anew; read the difference.
+//! A case is a file `checks/NAME.yaml` with its expected output in `NAME.txt`; all other errors in scenarios are covered by
+//! the tests of `language`. `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it checks` rewrites the texts; review the
+//! difference.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn every_wrong_metric_is_explained() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The paths of all values that are no map or list.
+/// The paths of all values that are neither maps nor lists.
 fn leaves(node: &settings::Node, path: &settings::Path, found: &mut Vec<settings::Path>) {
     match &node.value {
         settings::Value::Map(entries) => {
@@ -49,7 +49,7 @@ fn leaves(node: &settings::Node, path: &settings::Path, found: &mut Vec<settings
     }
 }
 
-/// Wherever one value cannot be read, nothing else of a good scenario is said to be wrong.
+/// If a single value of a valid scenario is made unreadable, no error is reported anywhere else.
 #[test]
 fn what_is_wrong_in_one_place_is_said_of_no_other() {
     let mut tried = 0;
@@ -59,7 +59,7 @@ fn what_is_wrong_in_one_place_is_said_of_no_other() {
         let Ok(loaded) = lab::load(&text, &Options::default()) else { continue };
         let mut paths = Vec::new();
         leaves(&loaded.document, &settings::Path::root(), &mut paths);
-        // What is stamped out is read elsewhere; variants and sweeps are read by themselves.
+        // Templates are read where they are used; variants and sweeps are read separately.
         let elsewhere = ["templates", "clusters", "policies", "variants", "sweep"];
         paths.retain(|path| path.segments().first().is_some_and(|first| !elsewhere.contains(&first.as_str())));
         for path in paths {

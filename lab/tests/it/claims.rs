@@ -1,4 +1,4 @@
-//! The sweeps of `docs/sweeps` against what theory says of them; shorter than there where chance is small enough.
+//! The sweeps of `docs/sweeps`, compared with theory; shorter than there if chance is small enough.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,7 +19,7 @@ fn swept(name: &str, duration: Option<&str>, replications: u32) -> Swept {
     plan.run_in_memory(&Control { jobs: 0, stop: &stop, progress: &|_, _| {} }).expect("it runs")
 }
 
-/// Value of the first axis and mean of a metric, point by point.
+/// The value on the first axis and the mean of a metric, point by point.
 fn course(swept: &Swept, metric: &str) -> Vec<(f64, f64)> {
     let number = swept.metrics.iter().position(|known| known == metric).expect("it is measured");
     let of = |text: &str| Quantity::parse(text).expect("a quantity").value;
@@ -30,7 +30,7 @@ fn course(swept: &Swept, metric: &str) -> Vec<(f64, f64)> {
 fn k_threads_take_as_long_as_the_formula_says() {
     for (per_task, latency) in course(&swept("threads", None, 1), "workloads.batch.latency.max") {
         let threads = (1000.0 / per_task).ceil();
-        // Of unequal shares the largest counts; it is begun first and is not the last to be begun.
+        // If shares are unequal, the largest determines the time; it starts first and is not the last to start.
         let most = per_task * 0.01 + threads * 0.02;
         assert!(latency <= most + 1e-9 && latency >= 0.9 - 1e-9, "{per_task} a thread: {latency}, {most} at most");
         if 1000.0 % per_task == 0.0 {
@@ -39,12 +39,12 @@ fn k_threads_take_as_long_as_the_formula_says() {
     }
 }
 
-/// Means of five runs of ten seconds; the least certain, 2,500 batches at 50 writes a second, has a standard error of half
-/// a per cent, of which four times as much is allowed: less than one in a thousand changes of the seeds breaks it.
+/// Means of five runs of ten seconds; the least precise, 2,500 batches at 50 writes per second, has a standard error of 0.5 %.
+/// The tolerance is four times that: less than one set of seeds in a thousand exceeds it.
 #[test]
 fn batches_have_the_sizes_and_delays_of_theory() {
     let swept = swept("batching", Some("10s"), 5);
-    // Size at random, delay at random (ms), size at regular distances, delay at regular distances (ms).
+    // With random arrivals: size, delay (ms); with regular arrivals: size, delay (ms).
     let theory = [
         (1.500, 8.333, 1.0, 10.0),
         (2.000, 7.500, 2.0, 5.0),
@@ -63,7 +63,7 @@ fn batches_have_the_sizes_and_delays_of_theory() {
         };
         near(sizes[at], size, 0.02, "size");
         near(delays[at] * 1e3, delay, 0.02, "delay");
-        // What is under way at the ends is all that differs.
+        // Only requests under way at the ends make a difference.
         near(regular.0[at], regular_size, 0.005, "regular size");
         near(regular.1[at] * 1e3, regular_delay, 0.005, "regular delay");
     }
@@ -82,14 +82,14 @@ fn a_pool_of_twenty_serves_four_thousand_and_one_of_two_hundred_is_not_ten_times
     }
     let slowest = course(&swept, "components.db.latency.p99");
     for (size, latency) in slowest {
-        // Four at a time take 5 ms; more share the four cores.
+        // Up to four run at once in 5 ms; more of them share the four cores.
         let expected = 0.005 * (size / 4.0).max(1.0);
         assert!((latency / expected - 1.0).abs() < 0.01, "pool of {size}: {latency}, not {expected}");
     }
 }
 
-/// rate × timeout against the pool: 2.5 to 15 of 20 connections at up to 1.5 s, 25 and more from 2.5 s on. At the border
-/// itself chance decides, and nothing is asked.
+/// rate × timeout compared with the pool: 2.5 to 15 of 20 connections for timeouts up to 1.5 s, 25 and more from 2.5 s. At the
+/// border itself chance decides, so it is not checked.
 #[test]
 fn everything_goes_down_from_the_timeout_on_at_which_the_pool_runs_dry() {
     for (timeout, goodput) in course(&swept("timeouts", None, 2), "workloads.browsers.goodput") {
@@ -107,7 +107,7 @@ fn a_collapse_is_sure_at_a_high_load_and_does_not_happen_at_a_low_one() {
     let probabilities = course(&swept, "objectives.recovery");
     let (low, high) = (probabilities[0], probabilities[probabilities.len() - 1]);
     assert_eq!((low.1, high.1), (1.0, 0.0), "{probabilities:?}");
-    // Three of three are no proof: the interval says so.
+    // Three of three do not prove a probability of 1: the interval shows it.
     let (from, to) = swept.points[0].ends(0, true).expect("three runs");
     assert!(from < 0.5 && to == 1.0, "{from} to {to}");
 }

@@ -1,10 +1,10 @@
-//! Who requests come from: clients travel along every call, and limits tell them apart.
+//! Client identities: they travel along every call, and limits can be per client.
 
 use crate::harness::bytes;
 use crate::kinds::{refused, run};
 
-/// One client sends 100 requests a second, a hundred others one each. All go through `edge` and `middle`, whose calls to
-/// `api` are limited; the workloads' own link lends requests to their attempts.
+/// One client sends 100 requests per second, a hundred others one each. All go through `edge` and `middle`, whose calls to
+/// `api` are limited; the workloads' own links reuse requests as their attempts.
 fn neighbours(by: &str) -> String {
     format!(
         "version: 1
@@ -24,7 +24,7 @@ components:
     )
 }
 
-/// Requests of a workload that ended well, and those that were refused.
+/// Numbers of a workload's requests that succeeded and that were rejected.
 fn answered(yaml: &str, workload: &str) -> (u64, u64) {
     let outcomes = &run(yaml).workloads[workload].outcomes;
     let of = |name: &str| outcomes.get(name).copied().unwrap_or(0);
@@ -34,11 +34,12 @@ fn answered(yaml: &str, workload: &str) -> (u64, u64) {
 #[test]
 fn a_limit_by_client_stops_the_noisy_one_alone() {
     let by_client = neighbours(", by: client");
-    // Ten tokens from the start and one for each tenth of a second; 100 requests a second take each as it comes.
+    // Ten tokens at the start and one more every tenth of a second; 100 requests per second take each token as it comes.
     let (passed, stopped) = answered(&by_client, "noisy");
     assert_eq!((passed, passed + stopped), (10 + 199, 1999));
     assert_eq!(answered(&by_client, "quiet"), (1999, 0));
-    // One limit for all lets as many pass, of both alike: the quiet ones pay for the noisy one.
+    // A single limit for all lets the same number pass, but does not distinguish clients: the quiet ones suffer from the noisy
+    // one.
     let shared = neighbours("");
     let (noisy, quiet) = (answered(&shared, "noisy").0, answered(&shared, "quiet").0);
     assert_eq!(noisy + quiet, 10 + 199);
@@ -107,8 +108,9 @@ components: {{x: {{kind: service, runtime: unlimited, handlers: {{default: [{{wa
     );
 }
 
-/// Users come at random over the time of the ramp: by a third of it, a third of them have, and each thinks before it sends.
-/// The counts are binomial; one of the four is further off than 4.5 standard deviations once in 40,000 seeds.
+/// Users start at random within the ramp: after a third of the ramp, a third of them have started, and each thinks before it
+/// sends. The counts are binomial; for one set of seeds in 40,000, one of the four deviates by more than 4.5 standard
+/// deviations.
 #[test]
 fn users_come_over_the_time_of_the_ramp() {
     for (ramp_s, think) in [(0, "0s"), (30, "0s"), (30, "100s"), (60, "0s")] {

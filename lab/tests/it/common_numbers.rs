@@ -1,11 +1,11 @@
-//! Common random numbers: the same request needs the same work in two variants, whatever else happened to it before.
+//! Common random numbers: the same request needs the same work in two variants, whatever happened to it before.
 //!
-//! One request at a time, each in a window of its own, so that the series shows every single latency.
+//! Requests are sent one at a time, each in a window of its own, so that the series shows every single latency.
 
 use crate::harness::load_variant;
 use crate::harness::run_loaded;
 
-/// The latency of each request, in the order in which they were sent, in ns.
+/// The latency of each request in the order of sending, ns.
 fn latencies(yaml: &str, variant: &str) -> Vec<i64> {
     let loaded = load_variant(yaml, Some(variant));
     let result = run_loaded(&loaded, 7);
@@ -34,7 +34,7 @@ fn every_attempt_of_a_request_needs_the_same_and_fails_alike_however_late_it_is(
     assert!(at_once.len() >= 290, "{}", at_once.len());
     let retries: Vec<i64> = at_once.iter().zip(&later).map(|(a, b)| b - a).collect();
     for apart in &retries {
-        // Nothing but whole back-offs lies between the two.
+        // The two differ by whole back-offs only.
         assert_eq!(apart % 100_000_000, 0, "{apart} ns");
     }
     let beyond_the_first = retries.iter().filter(|apart| **apart > 100_000_000).count();

@@ -1,4 +1,4 @@
-//! What goes on behind an answer: when all is done that a request set off, and when its client has the result.
+//! Work after the answer: when all work triggered by a request is done, and when its client has the result.
 
 use lab::metrics;
 use lab::result::RunResult;
@@ -12,7 +12,7 @@ fn of(result: &RunResult, name: &str) -> Option<f64> {
     metric.value.map(|value| (value * factor * 1e3).round() / 1e3)
 }
 
-/// One request at 0 to `api`, which does these steps; more components follow, each in a line.
+/// One request at 0 to `api` with the given steps; more components follow, one per line.
 fn run(steps: &str, more: &str) -> RunResult {
     run_loaded(&load(&yaml(steps, more)), 1)
 }
@@ -38,10 +38,10 @@ fn a_request_is_complete_when_its_message_is_done() {
     let result = run("{wait: 2ms}, {call: q}, {reply: accepted}, {wait: 5ms}", &more);
     assert_eq!((of(&result, "latency.max"), of(&result, "completion.latency.max")), (Some(2.0), Some(12.0)));
     assert_eq!((of(&result, "completion.failed"), of(&result, "completion.pending")), (Some(0.0), Some(0.0)));
-    // What is done after the answer is a part of it, too.
+    // Work after the answer counts, too.
     let result = run("{wait: 2ms}, {call: q}, {reply: accepted}, {wait: 50ms}", &more);
     assert_eq!(of(&result, "completion.latency.max"), Some(52.0));
-    // A call that is only sent, and one behind that.
+    // A call sent without waiting, and another one sent by its handler.
     let more = format!(
         "    calls: {{b: b}}\n  b: {{{WORKER}, handlers: {{default: [{{wait: 5ms}}, {{send: c}}]}}, calls: {{c: c}}}}\n  \
          c: {{{WORKER}, handlers: {{default: [{{wait: 20ms}}]}}}}\n"
@@ -50,7 +50,7 @@ fn a_request_is_complete_when_its_message_is_done() {
     assert_eq!((of(&result, "latency.max"), of(&result, "completion.latency.max")), (Some(0.0), Some(25.0)));
 }
 
-/// A handler that publishes to another queue hands the request on; both attempts of a publish are waited for.
+/// A handler that publishes to another queue passes the request on; both attempts of a publish are waited for.
 #[test]
 fn messages_that_messages_lead_to_are_waited_for() {
     let more = format!(
@@ -61,7 +61,8 @@ fn messages_that_messages_lead_to_are_waited_for() {
     assert_eq!(of(&run("{call: q}", &more), "completion.latency.max"), Some(40.0));
 }
 
-/// The first success counts, whatever is done again; the time of a message that is dead, too old or skipped is none.
+/// The first success counts, even if the work is repeated; a message that becomes a dead letter, expires or is skipped has no
+/// completion time.
 #[test]
 fn the_first_success_counts_and_what_is_lost_fails() {
     let with = |queue: &str, handler: &str, consumes: &str| {
@@ -78,7 +79,7 @@ fn the_first_success_counts_and_what_is_lost_fails() {
         )
     };
     let short = "style: sqs, visibility_timeout: 30ms, max_receives: 3, dead_letter: dead";
-    // Done at 45 for the first time, and dead at 90 nevertheless.
+    // It is done for the first time at 45, and becomes a dead letter at 90 nevertheless.
     assert_eq!(with(short, "{wait: 45ms}", ""), (Some(45.0), Some(0.0), Some(45.0)));
     let fails = "{wait: 5ms}, {fail: {probability: 100%}}";
     assert_eq!(with(short, fails, ""), (None, Some(1.0), None));
@@ -87,7 +88,7 @@ fn the_first_success_counts_and_what_is_lost_fails() {
     assert_eq!(with("style: plain", fails, ", ack: before"), (None, Some(1.0), None));
 }
 
-/// What dies in the middle of work for a request that was answered fails; what somebody else does again does not.
+/// Work for an answered request fails if it dies, unless it is repeated elsewhere.
 #[test]
 fn work_behind_an_answer_that_dies_fails() {
     let with = |steps: &str, consumes: &str, faults: &str| {
@@ -108,7 +109,7 @@ fn work_behind_an_answer_that_dies_fails() {
 
 /// ```text
 ///  accepted at 2; done at 12
-///  asks at 6, 11 and 16, and is answered a millisecond later: the last knows
+///  polls at 6, 11 and 16, answered a millisecond later: the last poll returns the result
 /// ```
 #[test]
 fn a_client_asks_for_the_result_until_it_is_there() {
@@ -132,17 +133,17 @@ fn a_client_asks_for_the_result_until_it_is_there() {
     // It gives up after ten milliseconds, or is told that its message was lost.
     let result = with("poll: {op: status, every: 4ms, timeout: 9ms}", "{once: {count: 1}}", "until: idle", "");
     assert_eq!((of(&result, "result.latency.count"), of(&result, "result.failed")), (Some(0.0), Some(1.0)));
-    // A user waits for the result before it thinks: a round of 17 and 3 ms.
+    // A user waits for the result before thinking: a cycle of 17 and 3 ms.
     let result = with(poll, "{closed: {users: 1, think: 3ms}}", "duration: 2s", "");
     assert_eq!(of(&result, "result.latency.count"), Some(99.0), "the hundredth comes at the very end");
-    // At the end somebody may still be asking.
+    // At the end of the run, clients may still be polling.
     let faults = "faults: [{at: 1ms, pause: app}]\n";
     let result = with(poll, "{once: {count: 1}}", "duration: 1s", faults);
     assert_eq!((of(&result, "result.pending"), of(&result, "completion.pending")), (Some(1.0), Some(1.0)));
     assert_eq!(of(&result, "result.latency_all.p50"), Some(1_000.0));
 }
 
-/// An objective on a percentile of completions is over all requests.
+/// An objective on a percentile of completion times covers all requests.
 #[test]
 fn objectives_on_completion_are_over_all_requests() {
     let more = format!(
@@ -162,7 +163,7 @@ fn objectives_on_completion_are_over_all_requests() {
     assert_eq!(bytes(&run_loaded(&load(&text), 1)), bytes(&result));
 }
 
-/// Nothing is followed where everything ends with the answer.
+/// Completion is not tracked if everything ends with the answer.
 #[test]
 fn what_ends_with_the_answer_has_no_completion() {
     let text = "version: 1\nrun: {duration: 1s}\nworkloads: {w: {arrivals: {poisson: 10/s}, call: api}}\n\

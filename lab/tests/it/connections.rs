@@ -1,10 +1,10 @@
-//! Connections lead to one replica and stay there, and that it is dead shows when they are used: step by step.
+//! Connections: each leads to one replica and stays there, and a dead replica shows only when the connection is used.
 
 use lab::result::RunResult;
 
 use crate::kinds::{refused, run};
 
-/// Calls at a hundred a second from a workload to three replicas that take a millisecond, 20 ms away.
+/// A hundred calls per second from a workload to three replicas that take a millisecond, 20 ms away.
 fn three(policies: &str, faults: &str) -> RunResult {
     run(&format!(
         "version: 1
@@ -31,9 +31,9 @@ fn busy(result: &RunResult) -> usize {
 
 #[test]
 fn one_connection_leads_to_one_replica() {
-    // A gRPC channel: whatever the number of replicas, all calls go to the same one.
+    // A gRPC channel: all calls go to the same replica, however many there are.
     assert_eq!(busy(&three(", pool: grpc", "")), 1);
-    // Where each replica has a connection, they share the calls, here evenly.
+    // With a connection to each replica, the replicas share the calls, here evenly.
     let result = three(", pool: {size: 1, streams: 100, per: target, choose: round_robin}", "");
     let each: Vec<f64> = result.components["app"].each.iter().filter_map(|one| one.utilization).collect();
     assert!(each.len() == 3 && each.iter().all(|share| (share / each[0] - 1.0).abs() < 0.01), "{each:?}");
@@ -42,7 +42,7 @@ fn one_connection_leads_to_one_replica() {
 
 #[test]
 fn calls_that_share_a_connection_need_not_wait_for_each_other() {
-    // Each call takes 21 ms, so that one connection carries 47 calls a second, or all of them when two share it … and three do.
+    // Each call takes 21 ms, so one connection carries 47 calls per second, or all of them if up to three calls share it.
     let alone = three(", pool: {size: 1}", "");
     assert!((alone.workloads["w"].goodput - 1.0 / 0.021).abs() < 1.0, "{}", alone.workloads["w"].goodput);
     let shared = three(", pool: {size: 1, streams: 3}", "");
@@ -52,12 +52,12 @@ fn calls_that_share_a_connection_need_not_wait_for_each_other() {
 
 #[test]
 fn a_connection_whose_process_has_died_is_found_closed() {
-    // Three connections are open from the start, to whichever replicas. All replicas die at 5 s, while one or two calls are under
-    // way or on their way, and are back at 5.1 s. A call in between opens a connection, which is refused after a round
-    // trip; afterwards connections are opened anew, and nothing is sent over those that were closed.
+    // Three connections are open from the start, to any replicas. All replicas die at 5 s, while one or two calls are in
+    // progress or in transit, and return at 5.1 s. A call in between opens a connection, which is refused after a round
+    // trip; afterwards new connections are opened, and none of the closed ones is used.
     let result = three(", pool: {size: 3}", "faults: [{at: 5s, for: 100ms, kill: {component: app}}]\n");
     let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
-    // A call is on its way or served for 11 ms, and the reset is on its way back for 10 ms, during which one more can be sent.
+    // A call is in transit or served for 11 ms, and the reset takes 10 ms to arrive, during which one more call can be sent.
     assert!((1..=3).contains(&all["reset"]), "{all:?}");
     assert!((8..=10).contains(&all["unavailable"]), "{all:?}");
     let opened = result.links["w"]["call"].own.value("pool_opened").expect("it is there");
@@ -86,20 +86,20 @@ components:
             faults(last)
         ))
     };
-    // The first call after the death goes out over the one connection and times out; it closes the connection, and those who
-    // come open another, in vain: after 30 s with `pool_timeout`, as Hikari waits.
+    // The first call after the death is sent over the single connection and times out; this closes the connection, and later
+    // callers try to open another one in vain: they get `pool_timeout` after 30 s, Hikari's default.
     let result = on_hosts(", timeout: 1s, pool: {size: 1}", "");
     let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
     assert_eq!((all["ok"], all["timeout"]), (49, 1), "{all:?}");
     assert!(all["pool_timeout"] > 2_000 && all.len() == 3, "{all:?}");
-    // Without a bound on that, opening is given up after 127 s, one at a time.
+    // Without that bound, opening fails after 127 s, one attempt at a time.
     let result = on_hosts(", timeout: 1s, pool: {size: 1, acquire_timeout: 10h}", "");
     let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
     assert_eq!((all["ok"], all["timeout"], all["unavailable"]), (49, 1, 2), "{all:?}");
-    // A host that is back knows nothing of the connection: what is sent over it is reset, and another is opened.
+    // A host that has restarted does not know the connection: calls sent over it are reset, and another one is opened.
     let result = on_hosts(", pool: {size: 5}", ", for: 50ms");
     let all: std::collections::BTreeMap<&str, u64> = outcomes(&result).into_iter().collect();
-    // Five connections and one call that was on its way or open.
+    // Five connections, and one call that was in transit or open.
     assert!((5..=6).contains(&all["reset"]), "{all:?}");
     assert!(all["ok"] >= 2_990, "{all:?}");
 }
@@ -123,8 +123,8 @@ faults: [{{at: 5s, host_down: {{hosts: box, host: 0}}}}]
     assert!((failed.max_s.expect("some failed") - 0.5).abs() < 0.002, "{failed:?}");
 }
 
-/// Sends two hundred calls a second out of a pool, through a balancer, to three replicas that take 10 ms. Returns the utilisation
-/// of each replica relative to the mean, and the outcomes of the calls.
+/// Sends two hundred calls per second from a pool, through a balancer, to three replicas that take 10 ms. Returns the
+/// utilisation of each replica relative to the mean, and the outcomes of the calls.
 fn through(balancer: &str, pool: &str, faults: &str) -> (Vec<f64>, std::collections::BTreeMap<String, u64>) {
     let takes = if pool.contains("max_waiters") { "60ms" } else { "10ms" };
     let result = run(&format!(
@@ -155,19 +155,19 @@ fn behind_a_balancer_of_connections_calls_follow_theirs() {
         found.sort_by(f64::total_cmp);
         assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 0.05), "{found:?}");
     };
-    // One connection that all calls share: by request they are spread, by connection they are not.
+    // One connection shared by all calls: balancing by request spreads them, balancing by connection does not.
     let grpc = "size: 1, streams: 100";
     near(&through("per: request", grpc, "").0, [1.0; 3]);
     near(&through("per: connection", grpc, "").0, [0.0, 0.0, 3.0]);
-    // Six connections, all in use, for calls that take six times as long: two to each replica, since it is they that are counted.
+    // Six connections, all in use, for calls that take six times as long: two to each replica, since connections are counted.
     let six = "size: 6, max_waiters: 0";
     near(&through("per: connection, algorithm: least_connections", six, "").0, [1.0; 3]);
 }
 
 #[test]
 fn a_connection_through_a_balancer_ends_with_the_replica_that_it_leads_to() {
-    // One of three replicas dies for two seconds. The calls that were there are reset, and others that came before word of it was
-    // back; then the connection is opened anew and leads to another one that is alive.
+    // One of three replicas dies for two seconds. The calls in progress there are reset, and so are calls sent before the news
+    // arrived; then a new connection leads to another replica that is alive.
     let faults = "faults: [{at: 5s, for: 2s, kill: {component: app, replica: 0}}]\n";
     let (_, outcomes) = through("per: connection, health_check: instant", "size: 1, streams: 100", faults);
     assert!((1..=4).contains(&outcomes["reset"]), "{outcomes:?}");
@@ -192,11 +192,11 @@ components:
     assert!(of("size: 2, per: component")[0].contains("`per`"));
 }
 
-/// A caller of HikariCP takes whichever connection comes free first: one that is given back, or the one that is being opened.
+/// A caller of HikariCP takes the first connection that becomes free: one that is returned, or the one being opened.
 #[test]
 fn a_waiter_takes_whichever_connection_comes_free_first() {
-    // Of two connections the first is closed at 500 ms, when its caller gives up, and the second is given back at 650 ms; a third
-    // caller comes at 510 ms and needs 1 ms.
+    // Of two connections, the first is closed at 500 ms, when its caller gives up, and the second is returned at 650 ms; a third
+    // caller arrives at 510 ms and needs 1 ms.
     let third_caller_ms = |connect: &str, open: &str| {
         let result = run(&format!(
             "version: 1
@@ -236,15 +236,16 @@ faults: [{faults}]
     };
     let opened = |result: &RunResult| result.links["w"]["call"].own.value("pool_opened");
     let waited = |result: &RunResult| result.links["w"]["call"].own.value("pool.wait.max");
-    // After a crash of 10 s all five are opened anew, one after the other, though one caller a second needs one at a time.
+    // After a crash of 10 s all five are reopened, one after the other, although one caller per second needs only one.
     let crash = "{at: 20s, for: 10s, kill: {component: app}}";
     let result = of("size: 5, open: in_background", crash, "1/s");
     assert_eq!(opened(&result), Some(5.0));
-    // One call is sent before the news is there; those that come meanwhile wait.
+    // One call is sent before the news arrives; calls that arrive meanwhile wait.
     assert_eq!((result.workloads["w"].outcomes["ok"], result.workloads["w"].outcomes["reset"]), (58, 1));
-    // On demand there is one.
+    // On demand, only one is reopened.
     assert_eq!(opened(&of("size: 5", crash, "1/s")), Some(1.0));
-    // Those that come to their end are replaced before anybody asks, so nobody waits; on demand somebody opens them.
+    // In the background, expiring connections are replaced before they are needed, so no caller waits; on demand, a caller has
+    // to open them.
     let result = of("size: 5, max_lifetime: 9500ms, open: in_background", "", "1/s");
     assert_eq!((opened(&result), waited(&result)), (Some(30.0), Some(0.0)));
     assert_eq!(result.workloads["w"].latency.max_s, Some(0.003));
@@ -252,7 +253,7 @@ faults: [{faults}]
     assert_eq!(result.workloads["w"].latency.max_s, Some(0.005));
 }
 
-/// A run of finite work does not go on for connections that are opened by the way, and ends where its peer never comes back.
+/// A run until idle does not continue just because connections are being opened, and ends even if the peer never returns.
 #[test]
 fn no_run_goes_on_for_connections_alone() {
     for (pool, faults, ended, at_s) in [

@@ -1,4 +1,4 @@
-//! The texts of `fuzz/corpus/`, through the same checks that the fuzzer makes: what it once found stays mended.
+//! The texts of `fuzz/corpus/`, run through the fuzzer's checks, so that problems once found stay fixed.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 #[path = "../../../fuzz/src/texts.rs"]
 pub(crate) mod checks;
 
-/// Every file of a folder through its check; a panic names the file.
+/// Runs every file of a folder through its check; a panic names the file.
 fn replay(folder: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(folder);
     let mut files: Vec<_> = fs::read_dir(&folder).expect("a folder").map(|e| e.expect("readable").path()).collect();

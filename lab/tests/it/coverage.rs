@@ -1,8 +1,8 @@
-//! Whether intervals keep what they promise: 95 % of them must hold the true value.
+//! The coverage of confidence intervals: 95 % of them must contain the true value.
 //!
-//! A thousand experiments, each of ten replications as `run --replications 10` makes them, of an M/M/1 whose true figures
-//! queueing theory knows. If intervals covered with exactly 95 %, the share of a thousand that do would leave 93 to 97 %
-//! four times in a thousand changes of the seeds (binomial); the seeds are fixed.
+//! A thousand experiments with ten replications each, like those of `run --replications 10`, of an M/M/1 queue whose true
+//! figures are known from queueing theory. If the coverage is exactly 95 %, the share observed in a thousand experiments
+//! leaves the range from 93 to 97 % for four sets of seeds in a thousand (binomial); the seeds are fixed.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicBool;
 use lab::replicate::{Control, in_parallel, replicate};
 use lab::{Loaded, Options, Text, load};
 
-/// Half full: 50 requests a second for a server of 10 ms, two seconds of which are enough to forget the empty beginning.
+/// At 50 % load: 50 requests per second for a server that takes 10 ms. Two seconds of warm-up are enough to forget the empty
+/// start.
 const SCENARIO: &str = "
 version: 1
 run: {duration: 20s, warmup: 2s, window: 20s}
@@ -22,12 +23,12 @@ components:
 
 const EXPERIMENTS: usize = 1000;
 
-/// What is looked at, and its true value: the time in the system 1 / (µ − λ), and the utilisation λ / µ.
+/// Metrics and their true values: the time in the system 1 / (µ − λ), and the utilisation λ / µ.
 const TRUTH: [(&str, f64); 3] = [
     ("workloads.users.latency.mean", 0.02),
     ("components.server.utilization", 0.5),
-    // − ln 0.01 / (µ − λ). Student's interval of what ten runs of a thousand requests each say of it covers it 87 times in
-    // a hundred: see `lab::statistics::percentile_interval`.
+    // − ln 0.01 / (µ − λ). Student's interval from ten runs of a thousand requests each covers it 87 times in a hundred: see
+    // `lab::statistics::percentile_interval`.
     ("workloads.users.latency.p99", 0.092_103_403_719_761_8),
 ];
 
@@ -48,7 +49,7 @@ fn ninety_five_of_a_hundred_intervals_cover_the_truth() {
     });
     for (at, (metric, _)) in TRUTH.iter().enumerate() {
         let share = covered.values().filter(|covers| covers[at]).count() as f64 / EXPERIMENTS as f64;
-        // What is widened may cover more often than is said.
+        // The widened interval may cover more often than its nominal confidence.
         let most = if metric.ends_with("p99") { 0.99 } else { 0.97 };
         assert!((0.93..=most).contains(&share), "{metric}: {share} of the intervals cover the true value");
     }

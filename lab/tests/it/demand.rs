@@ -1,11 +1,11 @@
-//! How much work a request asks for: drawn once, and the same wherever work is done on its behalf.
+//! The demand of a request: drawn once, and the same wherever work is done for it.
 
 use lab::result::RunResult;
 
 use crate::harness::bytes;
 use crate::kinds::{refused, run};
 
-/// `count` requests at once. Their demand and their failures are all that is random.
+/// `count` requests at once. Only their demand and their failures are random.
 fn once(count: u32, seed: u64, policies: &str, components: &str) -> RunResult {
     run(&format!(
         "version: 1
@@ -22,7 +22,7 @@ fn longest(result: &RunResult) -> u64 {
     (result.workloads["w"].latency.max_s.expect("a request was answered") * 1e9).round() as u64
 }
 
-/// A service with cores for everybody, so that `cpu` steps take what they need.
+/// A service with enough cores for all, so that `cpu` steps take exactly their work.
 fn service(steps: &str) -> String {
     format!("  x: {{kind: service, cpu: 64, runtime: unlimited, handlers: {{default: [{steps}]}}}}\n")
 }
@@ -38,12 +38,12 @@ fn retries_and_hedges_ask_for_as_much_as_the_first_attempt() {
         let attempts = again.links["w"]["call"].attempts;
         assert_eq!(longest(&again), attempts * alone, "seed {seed}: {attempts} attempts of {alone} ns");
         retried += u64::from(attempts > 1);
-        // The copy is not faster than the first.
+        // The hedge has the same demand as the first attempt.
         let hedged = once(1, seed, ", hedge: {delay: 100us}", &service("{cpu: 10ms}"));
         assert_eq!((longest(&hedged), hedged.links["w"]["call"].attempts), (alone, 2), "seed {seed}");
         seen.push(alone);
     }
-    // None of ten is tried again once in a thousand seeds.
+    // In one of a thousand seeds, none of the ten is retried.
     assert!(retried > 0);
     seen.dedup();
     assert_eq!(seen.len(), 10, "seeds differ: {seen:?}");
@@ -59,7 +59,7 @@ fn one_draw_holds_for_all_work_of_a_request_wherever_it_is_done() {
             "",
             "  x: {kind: service, cpu: 2, runtime: unlimited, handlers: {default: [{cpu: 10ms}, {wait: 7ms}, {parallel: {branches: [[{cpu: 10ms}], [{wait: 1ms}]]}}, {call: db}]}, calls: {db: db}}\n  db: {kind: database, cores: 2, operations: {default: {io: 10ms, cpu: 10ms, per_item: 10ms}}}\n",
         ));
-        // Two `cpu` steps, io twice and work on the database's cores; waits take as long as they are written. Each is
+        // Two `cpu` steps, `io` twice, and work on the database's cores; `wait` steps take their literal time. Each time is
         // rounded to a whole nanosecond.
         assert!(along.abs_diff(5 * alone + 7_000_000) <= 5, "seed {seed}: {along} and {alone}");
     }
@@ -75,8 +75,8 @@ fn a_batch_asks_for_what_its_requests_ask_for_together() {
     }
 }
 
-/// One worker with work S waits λE\[S²\]/2(1−ρ) on average. E\[S²\] is 2m² where S is exponential, and twice that where it
-/// is multiplied by an exponential demand.
+/// With one worker, the mean wait for work S is λE\[S²\]/2(1−ρ). E\[S²\] is 2m² for exponential S, and twice that if S is
+/// multiplied by an exponential demand.
 #[test]
 fn demand_doubles_the_wait_that_the_variance_of_work_makes() {
     let wait_ms = |requests: &str| {

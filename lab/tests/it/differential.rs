@@ -1,5 +1,6 @@
-//! A second look at attempts, timeouts, pools, cancelling, deadlines, sharing and disciplines: hundreds of small cases, each also
-//! worked out by a naive model that is written down from the language alone, and compared request by request, to the nanosecond.
+//! A differential test of attempts, timeouts, pools, cancellation, deadlines, sharing and queue disciplines: hundreds of small
+//! cases, each also computed by a naive model written from the language reference alone. Both are compared request by
+//! request, to the nanosecond.
 
 mod model;
 mod server;
@@ -15,7 +16,7 @@ use model::*;
 
 const MS: Time = 1_000_000;
 
-/// Chooses at random; times to the nanosecond, so that nothing falls together by chance.
+/// Makes random choices; times are drawn to the nanosecond, so that events do not coincide by chance.
 struct Choices(Stream);
 
 impl Choices {
@@ -214,8 +215,8 @@ workloads:
     )
 }
 
-/// Both ways come to the same: how each request ended and when, how many attempts were made, what the server answered, how long
-/// it was busy, and for how much of that in vain.
+/// Checks that both agree: the outcome and end of each request, its number of attempts, the server's answers, its busy time,
+/// and the wasted part of it.
 fn agree(case: &Case) -> Result<(), String> {
     let yaml = yaml(case);
     let (expected, model) = Model::run(case);
@@ -249,7 +250,7 @@ fn agree(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
-/// What the program tells of each request, for whoever must find out where the two ways part.
+/// The program's trace of each request, to find where the two diverge.
 fn told(yaml: &str) -> String {
     let mut session = Session::new(load(yaml), 1, None);
     session.trace_requests();
@@ -259,7 +260,7 @@ fn told(yaml: &str) -> String {
     all.map(|waterfall| format!("{waterfall:#?}")).collect::<Vec<_>>().join("\n")
 }
 
-/// So many cases of each kind; `DIFFERENTIAL_CASES` asks for more.
+/// Number of cases of each kind; `DIFFERENTIAL_CASES` overrides it.
 fn cases() -> u64 {
     std::env::var("DIFFERENTIAL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
 }

@@ -1,9 +1,9 @@
-//! The same bytes: digests of whole runs, which hold on every machine and however the program was built.
+//! Digests of whole runs, which must be equal on every machine and for every build of the program.
 //!
-//! What a built-in scenario comes to is written down as one number, so that a change that moves any figure, however
-//! small, is seen and explained. `cargo test` of this package alone and of the whole workspace are held against the same
-//! list, and so is whatever machine it runs on. After a change that is meant to move figures:
-//! `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it digests`, and the commit says why.
+//! The result of each built-in scenario is recorded as one number, so that a change that moves any figure, however small, is
+//! noticed and explained. The tests of this package alone, those of the whole workspace, and those on any other machine use
+//! the same list. After a change that is meant to move figures, run
+//! `UPDATE_EXPECTED=1 cargo test -p brownout-lab --test it digests`, and give the reason in the commit.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ fn load(name: &str, overrides: Vec<String>) -> Arc<Loaded> {
     }
 }
 
-/// Everything that a result says of the system: not the program's version, not in which order the scenario's text names
-/// its settings, and not how many events it took.
+/// Everything in a result that concerns the system: without the program's version, the hash of the scenario, which depends on
+/// the order of its settings, and the number of events.
 fn bytes(mut result: RunResult) -> String {
     result.tool.version.clear();
     result.scenario.hash.clear();
@@ -37,7 +37,7 @@ fn names() -> Vec<&'static str> {
     language::builtin::SCENARIOS.iter().map(|(name, _)| *name).collect()
 }
 
-/// What happened in a run, place by place, to be read.
+/// The happenings of a run by place, in readable form.
 fn told(name: &str, result: &RunResult) -> String {
     let line = |of: &lab::result::Happenings| {
         let instants: Vec<String> = of.first.iter().chain(&of.last).map(|at| format!("{}", at.at_s)).collect();
@@ -55,7 +55,7 @@ fn digests_of_all_built_in_scenarios_are_what_they_were() {
             let mut session = Session::new(loaded.clone(), loaded.scenario.seed, None);
             session.run_to_end().unwrap_or_else(|failure| panic!("{name}: {failure}"));
             let mut result = session.result();
-            // They have a list of their own, which says what changed.
+            // Happenings have a list of their own that shows what changed.
             let happenings = told(name, &result);
             result.happenings.clear();
             (format!("{:016x} {name}\n", hash(0, &bytes(result))), happenings)
@@ -71,7 +71,7 @@ fn digests_of_all_built_in_scenarios_are_what_they_were() {
     });
 }
 
-/// Looking at a run, as the screen does, stopping it anywhere and going on from a copy leave the result as it is.
+/// Observing a run as the screen does, stopping it anywhere and continuing from a clone does not change the result.
 #[test]
 fn whoever_watches_a_run_sees_what_nobody_would_have_seen() {
     names().into_par_iter().for_each(|name| {
@@ -85,7 +85,7 @@ fn whoever_watches_a_run_sees_what_nobody_would_have_seen() {
         let mut alone = Session::new(loaded.clone(), 5, None);
         alone.run_to_end().unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let mut watched = Session::new(loaded.clone(), 5, None);
-        // Instants that are multiples of nothing, and the first of them again and again.
+        // Instants that are not multiples of anything, and the first of them repeatedly.
         let length = if finite { 20_000_000_000 } else { watched.end_ns() - watched.start_ns() };
         for part in 1..=37 {
             watched.run_until(watched.start_ns() + length / 38 * part + 1).expect("it goes on");

@@ -1,4 +1,4 @@
-//! DNS: policies, resolvers that remember, and how long a failover takes.
+//! DNS: policies, caching resolvers, and the duration of a failover.
 
 use lab::result::RunResult;
 
@@ -19,7 +19,7 @@ components:
     ))
 }
 
-/// The share of the requests that failed, window by window.
+/// The share of failed requests, window by window.
 fn failed(result: &RunResult, workload: &str) -> Vec<(f64, f64)> {
     let column = |metric: &str| &result.series.columns[&format!("workloads.{workload}.{metric}")];
     let rows = column("failed").iter().zip(column("goodput"));
@@ -41,7 +41,7 @@ fn the_nearest_target_is_reached_over_the_callers_own_network() {
 
 #[test]
 fn resolvers_are_spread_by_weight_and_remember() {
-    // 3,000 resolvers: a share of 1/4 has a standard deviation of 0.8 %; five of them fail once in two million.
+    // 3,000 resolvers: a share of 1/4 has a standard deviation of 0.8 %; a deviation of five occurs once in two million runs.
     let dns = "to: [{to: us, weight: 3}, eu], ttl: 1h, resolvers: 3000";
     let result = named(dns, "constant: 500/s", "");
     let share = result.components["eu"].arrivals as f64 / result.workloads["w"].sent as f64;
@@ -93,7 +93,7 @@ fn detection_takes_between_two_and_three_intervals_and_comes_back_likewise() {
         let result = named(dns, "constant: 100/s", &fault);
         let lost = result.workloads["w"].sent - result.workloads["w"].outcomes["ok"];
         assert!((998..=1_502).contains(&lost), "seed {seed}: {lost}");
-        // Sent to the other from then on until two looks after the repair.
+        // Requests go to the other target from then until two checks after the repair.
         let elsewhere = result.components["eu"].arrivals;
         let (least, most) = (4_000 - 1_502 + 498, 4_000 - 998 + 1_002);
         assert!((least..=most).contains(&elsewhere), "seed {seed}: {elsewhere}");
@@ -122,7 +122,7 @@ components:
 faults: [{at: 100s, kill: {component: a}}]
 ");
     assert!(result.run.finished);
-    // What was not looked at while nobody called has been noticed all the same.
+    // Health changes are noticed even while there are no calls.
     assert_eq!(result.workloads["late"].outcomes["ok"], 3);
     assert_eq!((result.components["a"].arrivals, result.components["b"].arrivals), (3, 3));
 }
@@ -134,13 +134,13 @@ fn the_failed_share_falls_in_a_straight_line_over_the_ttl() {
         let result = run_variant(yaml, Some(variant));
         let shares = failed(&result, "shoppers");
         let dead = |at: &f64| *at >= 60.0;
-        // Nothing gets through until the third look finds the cluster dead …
+        // No request succeeds until the third check finds the cluster dead …
         let detected = shares.iter().find(|(at, share)| dead(at) && *share < 1.0).expect("it is detected").0;
         assert!((79.0..=90.0).contains(&detected), "{variant}: {detected}");
         assert!(shares.iter().all(|(at, share)| dead(at) || *share == 0.0));
-        // … then resolver after resolver asks again. 2,000 of them deviate by less than 0.06 from a straight line
-        // (once in a million, by the inequality of Dvoretzky, Kiefer and Wolfowitz), a window's 500 requests by less
-        // than 0.11 from those (five standard deviations), and the instant is known to a second.
+        // … then one resolver after another asks again. The share of 2,000 resolvers deviates by less than 0.06 from a straight
+        // line (more once in a million runs, by the inequality of Dvoretzky, Kiefer and Wolfowitz), the 500 requests of a
+        // window by less than 0.11 from that share (five standard deviations), and the instant is known to a second.
         for (at, share) in shares.iter().filter(|(at, _)| *at > detected) {
             let expected = (1.0 - (at + 0.5 - detected) / ttl).max(0.0);
             let tolerance = 0.06 + 0.11 + 1.0 / ttl;

@@ -1,4 +1,4 @@
-//! Queues after Amazon SQS, first in, first out: groups, their window, deduplication, derived by hand.
+//! Queues modelled on Amazon SQS FIFO: groups, their window, deduplication, with figures derived by hand.
 
 use crate::harness::{load, run_loaded};
 use crate::queues::{COUNTS, SCENE, Scene, ended_ms, of};
@@ -8,7 +8,7 @@ const FIFO: Scene<'static> = Scene { queue: ", style: sqs_fifo, visibility_timeo
 const A: &str = "{key: {constant: 1}}";
 const B: &str = "{key: {constant: 2}}";
 
-/// With a handler that takes so long, and so many workers.
+/// A consumer with this number of workers and a handler of this duration.
 fn worker(threads: u32, takes: &str) -> String {
     format!("runtime: {{thread_pool: {{threads: {threads}}}}}, handlers: {{default: [{takes}]}}")
 }
@@ -25,15 +25,15 @@ fn a_group_is_worked_on_one_message_after_the_other() {
     let result = scene.run();
     assert_eq!(of(&result, "q", &COUNTS), [4.0, 4.0, 0.0, 4.0]);
     assert_eq!((ended_ms(&result), of(&result, "q", &["queue.wait.max", "out_of_order"])), (22.0, vec![9.0, 0.0]));
-    // In a standard queue they are worked on as they come.
+    // In a standard queue they are processed in order of arrival.
     let result = Scene { queue: ", style: sqs", ..scene }.run();
     assert_eq!(ended_ms(&result), 13.0);
-    // Without keys all are of one group.
+    // Without keys, all messages belong to one group.
     let result = Scene { requests: &[], ..scene }.run();
     assert_eq!(ended_ms(&result), 40.0);
 }
 
-/// A message that fails blocks its group until it is dead; another group goes on.
+/// A failing message blocks its group until it is a dead letter; other groups continue.
 ///
 /// ```text
 ///  a 0 received at 0 and 30, dead at 60; a 1 at 60; b at 1
@@ -59,7 +59,7 @@ fn a_failing_message_blocks_its_group() {
     assert_eq!(ended_ms(&result), 70.0);
 }
 
-/// More of a group come with the one before, in order; where one of them fails, those after it are not worked on.
+/// Further messages of a group come in the same batch, in order; if one of them fails, those after it are not processed.
 #[test]
 fn a_batch_keeps_the_order_within_a_group() {
     let scene = Scene {
@@ -79,14 +79,15 @@ fn a_batch_keeps_the_order_within_a_group() {
         ..SCENE
     };
     let result = scene.run();
-    // At 10 all four come together: the bad one and the two behind it, then the other group. Done at 30 are the first and that of the
-    // other group; the bad one and the two are received again at 110 and fail again, and are all given up at 210.
+    // At 10 all four are received together: the bad one and the two behind it, then the other group. Done at 30 are the first one
+    // and that of the other group; the bad one and the two are received again at 110, fail again, and all become dead letters
+    // at 210.
     assert_eq!(of(&result, "q", &COUNTS), [5.0, 8.0, 3.0, 2.0]);
     assert_eq!(of(&result, "q", &["dead_letters", "out_of_order"]), [3.0, 0.0]);
     assert_eq!(ended_ms(&result), 210.0);
 }
 
-/// A group is looked for among the first 120,000 messages that wait.
+/// A consumer finds a group only among the first 120,000 waiting messages.
 #[test]
 fn a_backlog_of_one_group_hides_the_others() {
     let received = |of_a: u32| {
@@ -100,12 +101,12 @@ fn a_backlog_of_one_group_hides_the_others() {
         );
         of(&run_loaded(&load(&yaml), 1), "q", &["receives"])[0]
     };
-    // One of them is in flight. With as many waiting as are looked through, the other group is behind them.
+    // One of them is in flight. If as many are waiting as are searched, the other group is behind them.
     assert_eq!(received(120_000), 2.0);
     assert_eq!(received(120_001), 1.0);
 }
 
-/// The window moves on as messages leave, and back as they come back.
+/// The search window moves forward as messages leave, and back as they return.
 #[test]
 fn the_window_moves_with_what_leaves_it() {
     let with = |of_a: u32| {
@@ -120,14 +121,14 @@ fn the_window_moves_with_what_leaves_it() {
         );
         of(&run_loaded(&load(&yaml), 1), "q", &["acknowledged", "receives", "receives_max"])
     };
-    // The first two of a are done at 1 and 2 s. The third fails at 2 s, and again whenever it comes back: at 3.5, 5, 6.5, 8 and 9.5 s.
-    // While it is away 120,000 of a are before b, which is never seen …
+    // The first two of a are done at 1 and 2 s. The third fails at 2 s, and whenever it returns: at 3.5, 5, 6.5, 8 and 9.5 s.
+    // While it is away, 120,000 of a are before b, which is never found …
     assert_eq!(with(120_003), [2.0, 8.0, 6.0]);
-    // … or one less, and b is seen each time.
+    // … or one less, and b is found each time.
     assert_eq!(with(120_002), [2.0, 14.0, 6.0]);
 }
 
-/// Another attempt of the same call is the same message, for a while.
+/// A repeated attempt of the same call publishes the same message for the length of the deduplication window.
 #[test]
 fn a_publish_that_is_tried_again_is_stored_once() {
     let with = |queue: &str| {
@@ -146,7 +147,7 @@ fn a_publish_that_is_tried_again_is_stored_once() {
     assert_eq!(with(", dedup_window: 5ms"), [2.0, 0.0, 2.0]);
 }
 
-/// 300 calls a second, with bursts of as many.
+/// 300 calls per second, with bursts of 300.
 #[test]
 fn the_rate_of_a_fifo_queue_is_three_hundred_a_second() {
     let with = |rate: &str| {
@@ -163,7 +164,7 @@ fn the_rate_of_a_fifo_queue_is_three_hundred_a_second() {
     assert!((9_980.0..=10_000.0).contains(&published) && receives == published, "{published}, {receives}");
 }
 
-/// Under consumers that die, stand still and are cut off, each group is done in order; in a standard queue it is not.
+/// With consumers that crash, pause and lose their network, each group is processed in order; in a standard queue it is not.
 #[test]
 fn order_is_kept_within_groups_and_only_there() {
     let with = |style: &str, seed: u64| {

@@ -1,4 +1,4 @@
-//! Replicas come and go: the verbs that start, drain and scale them, in networks made at random and step by step.
+//! Starting, draining and scaling of replicas, in random networks and step by step.
 
 use lab::Loaded;
 use models::fleet::Membership;
@@ -31,7 +31,7 @@ fn fleet(network: &Network, component: usize) -> &models::fleet::Fleet {
     director.fleet(component)
 }
 
-/// Carries a network on, scaling components and draining replicas at random; what everybody has counted in the end.
+/// Runs a network while randomly scaling components and draining replicas; returns all counts at the end.
 fn buffeted(loaded: &Loaded, seed: u64) -> Vec<(u64, Vec<u64>, u128)> {
     let mut network = network(loaded, seed);
     let mut stream = Stream::named(seed, "buffets");
@@ -77,7 +77,7 @@ fn laws_hold_whatever_replicas_come_and_go() {
     let mut stream = Stream::named(2, "fleets");
     for case in 0..150 {
         let choices: Vec<u16> = (0..40 + stream.below(200)).map(|_| stream.below(1 << 16) as u16).collect();
-        // Every service has replicas that can be replaced, and so slots for more.
+        // Give every service replicas that can be replaced, and so slots for more.
         let yaml = scenario(&choices);
         let yaml = yaml.replace("    start_up: {exp: 500ms}\n    replace_after: 1s\n", "");
         let yaml = yaml
@@ -89,7 +89,7 @@ fn laws_hold_whatever_replicas_come_and_go() {
     }
 }
 
-/// A balancer before three replicas that take 10 ms, under 100 requests a second.
+/// A balancer in front of three replicas that take 10 ms, under 100 requests per second.
 fn three() -> Network {
     let yaml = "version: 1
 run: {duration: 60s}
@@ -125,13 +125,13 @@ fn replicas_have_numbers_that_never_return() {
         |network: &Network| -> Vec<u32> { fleet(network, app).present().iter().map(|(number, _)| *number).collect() };
     let carry_on =
         |network: &mut Network, to_ms: u64| network.engine.run_until(to_ms * MILLISECOND).expect("time passes");
-    // Two more, which are ready after two seconds, and are called by a balancer that nobody has to ask.
+    // Two more replicas, ready after two seconds; the balancer uses them without being told.
     carry_on(&mut network, 1_000);
     direct(&mut network, |director, cx| director.scale(cx, app, 5, 2 * SECOND, SECOND));
     assert_eq!((numbers(&network), fleet(&network, app).ready()), (vec![0, 1, 2, 3, 4], 3));
     carry_on(&mut network, 3_001);
     assert_eq!(fleet(&network, app).ready(), 5);
-    // The newest leaves when it has had time to finish; nothing is lost.
+    // The newest replica leaves after it has had time to finish; no calls are lost.
     direct(&mut network, |director, cx| director.scale(cx, app, 4, 0, SECOND));
     let (_, node) = fleet(&network, app).present()[4];
     assert_eq!(fleet(&network, app).membership(node), Some(Membership::Draining));
@@ -139,12 +139,12 @@ fn replicas_have_numbers_that_never_return() {
     assert_eq!(numbers(&network), [0, 1, 2, 3]);
     let (arrivals, ok, unavailable) = outcomes(&network, "app");
     assert!(arrivals - ok <= 1 && unavailable == 0, "{arrivals} {ok}");
-    // The next one has the slot of the one that left, and a number of its own.
+    // The next one takes the slot of the one that left, with a number of its own.
     direct(&mut network, |director, cx| director.scale(cx, app, 5, 0, SECOND));
     carry_on(&mut network, 6_000);
     assert_eq!(numbers(&network), [0, 1, 2, 3, 5]);
-    // The oldest is killed. Nobody says so: a fifth of the calls fail until it is replaced after five seconds. Number 4 is
-    // not there to be killed.
+    // The oldest is killed. The balancer does not notice: a fifth of the calls fail until it is replaced after five seconds.
+    // Number 4 no longer exists, so killing it does nothing.
     carry_on(&mut network, 34_999);
     let before = outcomes(&network, "app").2;
     assert!(before.abs_diff(100) <= 2, "{before}");

@@ -1,4 +1,4 @@
-//! The checks of the fuzzer on texts that are made by chance, always the same ones; see `fuzz/src/mutate.rs` for more of them.
+//! The fuzzer's checks on pseudo-random texts, the same ones each time; see `fuzz/src/mutate.rs` for more of them.
 
 use std::path::Path;
 

@@ -1,10 +1,10 @@
-//! Giving up: what stops when a caller no longer wants the answer, and what counts as done in vain.
+//! Abandoned calls: what stops when a caller no longer wants the answer, and what counts as wasted work.
 
 use lab::result::RunResult;
 
 use crate::kinds::run;
 
-/// How many ended so at a component.
+/// Number of calls of a component with this outcome.
 fn ended(result: &RunResult, component: &str, outcome: &str) -> u64 {
     result.components[component].outcomes.get(outcome).copied().unwrap_or(0)
 }
@@ -17,7 +17,7 @@ fn wasted(result: &RunResult, component: &str) -> f64 {
     result.components[component].wasted_work.expect("it has worked")
 }
 
-/// The latencies of the requests of a workload that ended well, the largest of them, in ms.
+/// The largest latency of a workload's successful requests, in ms.
 fn slowest_ms(result: &RunResult, workload: &str) -> f64 {
     (result.workloads[workload].latency.max_s.expect("some ended well") * 1e6).round() / 1e3
 }
@@ -30,8 +30,8 @@ const RUNTIMES: [&str; 5] = [
     "{async: {workers: 2}}",
 ];
 
-/// One request a second to `f`, whose handler is given, on a runtime. What it calls: `a` answers after 10 ms, `b` works for
-/// 900 ms on its one thread, `fails` fails after 10 ms.
+/// One request per second to `f`, with the given handler and runtime. Its callees: `a` answers after 10 ms, `b` works for
+/// 900 ms on its single thread, `fails` fails after 10 ms.
 fn fan_out(runtime: &str, handler: &str, call: &str) -> RunResult {
     run(&format!(
         "version: 1
@@ -66,7 +66,7 @@ fn branches_that_have_lost_stop() {
                 "",
             ),
             ("{split: {items: 1, each: [{parallel: {branches: [[{call: fails}], [{call: b}]]}}]}}", ""),
-            // Those of a handler that is cancelled, too.
+            // The same for branches of a handler that is cancelled.
             ("{parallel: [[{call: b}], [{wait: 1s}]]}", cancelled),
             ("{split: {items: 1, each: [{call: b}]}}", cancelled),
             ("{call: b}", cancelled),
@@ -79,7 +79,7 @@ fn branches_that_have_lost_stop() {
     }
 }
 
-/// A split whose items take turns at `b` loses those that have not been answered when one fails.
+/// When one item of a split fails, the items that are still waiting for `b` are abandoned.
 #[test]
 fn the_other_tasks_of_a_split_stop_when_one_fails() {
     for runtime in RUNTIMES {
@@ -92,14 +92,14 @@ fn the_other_tasks_of_a_split_stop_when_one_fails() {
     }
 }
 
-/// Over a link that does not propagate it, giving up ends the attempts and not the callee.
+/// Over a link that does not propagate cancellation, giving up ends the attempts but not the callee's work.
 #[test]
 fn whoever_is_not_told_goes_on() {
     for (link, attempts, cancelled) in [
         ("b", 19, 0),
         ("{to: b, timeout: 5s}", 19, 0),
         ("{to: b, timeout: 5s, propagate: [cancel]}", 19, 19),
-        // A branch that backs off has no further attempt, whomever its link tells.
+        // A branch in its back-off makes no further attempt, whether or not its link propagates cancellation.
         ("{to: refuses, retry: {max_attempts: 3, backoff: {fixed: 20ms}}}", 19, 0),
     ] {
         let result = run(&format!(
@@ -122,15 +122,15 @@ components:
     }
 }
 
-/// Work that a branch does itself stops with it, and whatever it holds is free: the loop, the core, the lock, the thread.
+/// A branch's own work stops with it, and everything it holds is released: loop, core, lock, thread.
 #[test]
 fn what_a_lost_branch_holds_is_free_at_once() {
     for runtime in RUNTIMES {
-        // A loop that blocks or computes answers nobody, and so nobody wins meanwhile.
+        // A loop that blocks or computes cannot receive an answer, so no branch can win meanwhile.
         let is_loop = runtime.contains("event_loop");
         let losers = ["{wait: 1h}", "{lock: {name: l, steps: [{wait: 1h}]}}", "{block: 1h}", "{cpu: 1h}"];
         for loser in losers.into_iter().take(if is_loop { 2 } else { 4 }) {
-            // The one that wins needs none of it.
+            // The winning branch needs none of these resources.
             let handler = format!(
                 "{{parallel: {{branches: [[{{call: a}}], [{loser}]], need: any}}}}, {{lock: {{name: l, steps: [{{cpu: 1ms}}]}}}}"
             );
@@ -141,7 +141,8 @@ fn what_a_lost_branch_holds_is_free_at_once() {
     }
 }
 
-/// A handler that pays for starting its branches is cancelled: those started stop at once, the others are never started.
+/// A handler that pays for starting its branches is cancelled: branches already started stop immediately, and the others
+/// never start.
 #[test]
 fn a_handler_that_starts_branches_is_cancelled() {
     for (cost_on, runtime) in [("elapsed", "unlimited"), ("cpu", "unlimited"), ("cpu", "{thread_pool: {threads: 1}}")] {
@@ -149,7 +150,7 @@ fn a_handler_that_starts_branches_is_cancelled() {
         let handler = format!(
             "{{parallel: {{branches: {branches}, task_cost: 20ms, cost_model: staggered, cost_on: {cost_on}}}}}"
         );
-        // b is called after 20 ms and a after 40 ms; the handler notices at 60 ms that it was cancelled at 50 ms.
+        // It calls b after 20 ms and a after 40 ms; at 60 ms the handler notices that it was cancelled at 50 ms.
         let result = fan_out(runtime, &handler, ", timeout: 50ms, propagate: [cancel]");
         assert_eq!(
             (ended(&result, "b", "cancelled"), ended(&result, "f", "cancelled")),
@@ -191,8 +192,7 @@ components:
     }
 }
 
-/// Taken from the queue at the very instant of its deadline, a call that takes no time is still in time, and one that takes
-/// any is not.
+/// A call taken from the queue exactly at its deadline is in time if it takes no time, and late otherwise.
 #[test]
 fn a_call_whose_turn_comes_at_its_deadline_is_begun() {
     for (takes, outcome) in [("0s", "ok"), ("1ns", "timeout")] {
@@ -210,7 +210,7 @@ components:
     }
 }
 
-/// The last attempt of a call may begin at the instant of its end, where an answer is still in time.
+/// The last attempt of a call may begin exactly at the end of the call, at which an answer is still in time.
 #[test]
 fn a_back_off_that_ends_with_the_total_is_slept() {
     let of = |backoff: &str| {
@@ -229,8 +229,8 @@ components:
     assert_eq!(of("100000001ns"), (1, Some(0.0)));
 }
 
-/// A database with one connection: the first query is told to stop after 250 ms, and the second begins then or, waiting at the
-/// time, at once.
+/// A database with one connection: the first query is cancelled after 250 ms. A query waiting at that time begins then, and
+/// a later one begins immediately.
 #[test]
 fn a_cancelled_query_stops_and_frees_its_connection() {
     for (operation, more) in
@@ -253,7 +253,7 @@ components:
     }
 }
 
-/// Told over a network of 100 ms there, and while the database stands still.
+/// The cancellation takes 100 ms over a network, or arrives while the database is paused or slow.
 #[test]
 fn a_query_stops_when_the_database_hears_of_it() {
     for (network, faults, expected) in [
@@ -291,14 +291,15 @@ components:
         ));
         let a = &result.workloads["a"];
         assert_eq!((a.outcomes.get("error"), a.latency_failed.max_s), (Some(&1), Some(0.5)), "{operation}");
-        // Its connection is free for the next, and what takes exactly so long is in time; waiting does not count.
+        // Its connection is free for the next query, and a query that takes exactly the timeout is in time; time spent waiting
+        // does not count.
         assert_eq!(result.workloads["quick"].outcomes.get("ok"), Some(&2), "{operation}");
         assert_eq!(slowest_ms(&result, "quick"), 1500.0, "{operation}");
         assert!((busy(&result, "x") - 1.5 / 30.0).abs() < 1e-9, "{operation}: {}", busy(&result, "x"));
     }
 }
 
-/// One caller gives up after 100 ms, five others come at 50 ms and wait for the same call of 500 ms.
+/// One caller gives up after 100 ms; five others arrive at 50 ms and share the same call of 500 ms.
 fn shared(policy: &str, leader: &str, followers: &str) -> RunResult {
     run(&format!(
         "version: 1
@@ -327,11 +328,11 @@ fn what_others_wait_for_is_not_wasted() {
                 "{policy} {leader}"
             );
         }
-        // Nobody waits any more after 300 ms of the followers' time, and nobody is told.
+        // After 300 ms of the followers' time no caller is waiting, but the callee is not told.
         let result = shared(policy, "timeout: 100ms", "timeout: 300ms");
         let expected = (until - 1.35) / (until - began);
         assert!((wasted(&result, "db") - expected).abs() < 1e-9, "{policy}: {}", wasted(&result, "db"));
-        // The last who leaves stops it.
+        // The last caller to leave cancels the call.
         let cancels = ", propagate: [cancel]";
         for (first, last) in [("timeout: 100ms", "timeout: 300ms"), ("timeout: 400ms", "timeout: 150ms")] {
             let result = shared(policy, &format!("{first}{cancels}"), &format!("{last}{cancels}"));
@@ -344,7 +345,7 @@ fn what_others_wait_for_is_not_wasted() {
     }
 }
 
-/// A call that the caller of its caller gave up first was wanted by nobody from then on.
+/// A call that was given up first by its caller's caller was wasted from that instant on.
 #[test]
 fn work_is_done_in_vain_from_when_the_first_above_gave_up() {
     let result = run("version: 1

@@ -1,4 +1,4 @@
-//! The examples of the user guide: every block of YAML in it is a scenario that runs.
+//! The examples of the user guide: every YAML block in it is a scenario that runs.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lab::{Options, Session, Text, load};
 
-/// The fenced blocks of YAML in a Markdown text, each with the number of its first line.
+/// The fenced YAML blocks of a Markdown text, each with the number of its first line.
 fn blocks(markdown: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;

@@ -1,4 +1,4 @@
-//! What a run tells of: to whom it happened, when, how often in each window.
+//! Happenings that a run reports: the parties, the instants, and the counts per window.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ fn run(yaml: &str) -> RunResult {
     run_loaded(&loaded, loaded.scenario.seed)
 }
 
-/// Instant, replica and whom it is about, of all that are kept of a kind at a place.
+/// Instant, replica and other party of all happenings kept for a kind and a place.
 fn all<'a>(result: &'a RunResult, place: &str, name: &str) -> Vec<(f64, Option<u32>, Option<&'a str>)> {
     let found = result.happenings.iter().find(|of| of.place == place && of.name == name);
     let kept = found.into_iter().flat_map(|of| of.first.iter().chain(&of.last));
     kept.map(|at| (at.at_s, at.replica, at.about.as_deref())).collect()
 }
 
-/// What there is, in order.
+/// Places, kinds and counts of all happenings, in order.
 fn kinds(result: &RunResult) -> Vec<(&str, &str, u64)> {
     result.happenings.iter().map(|of| (of.place.as_str(), of.name.as_str(), of.count)).collect()
 }
 
-/// What must hold of everything of one kind.
+/// Checks the invariants of all happenings of one kind.
 fn adds_up(result: &RunResult, of: &Happenings) {
     let kept: Vec<f64> = of.first.iter().chain(&of.last).map(|at| at.at_s).collect();
     assert!(kept.is_sorted(), "{of:?}");
@@ -41,7 +41,7 @@ fn adds_up(result: &RunResult, of: &Happenings) {
     }
 }
 
-/// A pool of three and a pair on hosts, under these faults.
+/// A pool of three replicas and a pair on hosts, with the given faults.
 fn pools(faults: &str) -> String {
     format!(
         "version: 1
@@ -81,7 +81,7 @@ fn what_a_fault_does_is_told_of_each_replica_that_it_does_it_to() {
     ));
     let both = |at_s| vec![(at_s, Some(0), None), (at_s, Some(1), None)];
     assert_eq!(all(&result, "app", "replica_killed"), [both(10.0), vec![(20.0, Some(2), None)]].concat());
-    // Replaced after four seconds and a start of one, by others with numbers of their own.
+    // After four seconds and a start-up of one, they are replaced by replicas with new numbers.
     let others = vec![(15.0, Some(3), None), (15.0, Some(4), None)];
     assert_eq!(all(&result, "app", "replica_replaced"), others);
     assert_eq!(all(&result, "app", "replica_started"), [(23.0, Some(2), None)]);
@@ -93,7 +93,7 @@ fn what_a_fault_does_is_told_of_each_replica_that_it_does_it_to() {
     assert_eq!(all(&result, "store", "host_up"), [(35.0, Some(1), None)]);
     assert_eq!(all(&result, "store", "zone_down"), both(40.0));
     assert_eq!(all(&result, "store", "zone_up"), both(45.0));
-    // That is all; links and workloads have nothing to tell.
+    // There are no others: links and workloads report none.
     assert_eq!(
         kinds(&result),
         [
@@ -112,7 +112,7 @@ fn what_a_fault_does_is_told_of_each_replica_that_it_does_it_to() {
     );
     result.happenings.iter().for_each(|of| adds_up(&result, of));
     let warmup = &result.happenings[7].windows;
-    // What happens on a border belongs to the window that begins there.
+    // A happening exactly at a border belongs to the window that begins there.
     assert_eq!((warmup[0].at_s, warmup[0].count), (-2.0, 1));
 }
 
@@ -157,7 +157,7 @@ fn a_dns_tells_when_it_believes_its_targets_and_where_it_sends_callers() {
     assert_eq!(unhealthy.iter().map(|(_, _, about)| *about).collect::<Vec<_>>(), [Some("us"), Some("eu")]);
     assert_eq!(healthy.iter().map(|(_, _, about)| *about).collect::<Vec<_>>(), [Some("us"), Some("eu")]);
     let within = |at_s: f64, from_s: f64, until_s: f64| assert!(at_s > from_s && at_s <= until_s, "{at_s}");
-    // The third look after the death finds it dead, the second after the return finds it well, and looks are 10 s apart.
+    // The third check after the death marks it unhealthy, the second after the return marks it healthy; checks are 10 s apart.
     within(unhealthy[0].0, 50.0, 60.0);
     within(unhealthy[1].0, 100.0, 110.0);
     within(healthy[0].0, 110.0, 120.0);
@@ -166,7 +166,7 @@ fn a_dns_tells_when_it_believes_its_targets_and_where_it_sends_callers() {
         let looks = (up.0 - down.0) / 10.0;
         assert!((looks - looks.round()).abs() < 1e-9, "{looks}");
     }
-    // For a while both are out, and then the first is asked again.
+    // For a while both are unhealthy, and then the first is used again.
     assert_eq!(all(&result, "dns", "no_target_healthy"), [(unhealthy[1].0, None, None)]);
     let over = [(unhealthy[0].0, None, Some("eu")), (unhealthy[1].0, None, Some("us"))];
     assert_eq!(all(&result, "dns", "failed_over"), over);
@@ -195,7 +195,7 @@ components:
     let result = run(yaml);
     assert_eq!(result.happenings.len(), 2);
     for of in &result.happenings {
-        // 2 replicas × 2,000 s ÷ 10 s each: 400 ± 20; six deviations away would be one run in a billion.
+        // 2 replicas × 2,000 s ÷ 10 s each: 400 ± 20; a deviation of six occurs in one run in a billion.
         assert!((280..=520).contains(&of.count), "{} ×{}", of.name, of.count);
         assert_eq!((of.first.len(), of.last.len()), (64, 64));
         adds_up(&result, of);

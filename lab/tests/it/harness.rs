@@ -1,11 +1,11 @@
-//! What the tests of whole scenarios share: from a text to its result, and a look at a series.
+//! Shared parts of the tests of whole scenarios: loading, running, and reading a series.
 
 use std::sync::Arc;
 
 use lab::result::RunResult;
 use lab::{Loaded, Options, Session, Text};
 
-/// Reads a scenario that must be right, in a variant.
+/// Loads a valid scenario in a variant.
 pub(crate) fn load_variant(yaml: &str, variant: Option<&str>) -> Arc<Loaded> {
     let text = Text { name: "test.yaml".into(), bytes: yaml.as_bytes().to_vec(), folder: None };
     let options = Options { variant: variant.map(str::to_string), ..Options::default() };
@@ -18,12 +18,12 @@ pub(crate) fn load_variant(yaml: &str, variant: Option<&str>) -> Arc<Loaded> {
     }
 }
 
-/// Reads a scenario that must be right.
+/// Loads a valid scenario.
 pub(crate) fn load(yaml: &str) -> Arc<Loaded> {
     load_variant(yaml, None)
 }
 
-/// Runs a scenario to its end, where its laws are checked.
+/// Runs a scenario to its end, where the invariants are checked.
 pub(crate) fn run_loaded(loaded: &Arc<Loaded>, seed: u64) -> RunResult {
     let mut session = Session::new(loaded.clone(), seed, None);
     if let Err(failure) = session.run_to_end() {
@@ -32,7 +32,7 @@ pub(crate) fn run_loaded(loaded: &Arc<Loaded>, seed: u64) -> RunResult {
     session.result()
 }
 
-/// Everything that a result says, to compare every byte.
+/// The complete result as text, to compare every byte.
 pub(crate) fn bytes(result: &RunResult) -> String {
     serde_json::to_string(result).expect("a result can be written")
 }

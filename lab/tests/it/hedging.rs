@@ -207,3 +207,45 @@ components:
     // Each call meets the slow one first: two calls a request, one after the other in turn.
     assert_eq!((part(GivenUp, "fast"), part(Service, "fast")), (10.0, 30.0), "{:?}", breakdown.parts);
 }
+
+/// One copy waits behind a long call, the other begins at once: the first is not begun any more where they are tied.
+#[test]
+fn of_tied_copies_only_the_first_to_be_begun_is_worked_on() {
+    let yaml = |tied: bool, rtt: &str| {
+        format!(
+            "version: 1
+run: {{until: idle}}
+workloads:
+  v: {{arrivals: {{once: {{count: 1}}}}, call: a}}
+  w: {{arrivals: {{once: {{count: 1, at: 1ms}}}}, requests: [{{op: quick}}], call: lb}}
+components:
+  lb: {{kind: load_balancer, algorithm: round_robin, to: {{to: [a, b], hedge: {{delay: 0s, tied: {tied}}}, network: {{rtt: {rtt}}}}}}}
+  a: {{kind: service, runtime: {{thread_pool: {{threads: 1}}}}, handlers: {{default: [{{wait: 100ms}}], quick: [{{wait: 10ms}}]}}}}
+  b: {{kind: service, runtime: {{thread_pool: {{threads: 1}}}}, handlers: {{quick: [{{wait: 10ms}}]}}}}
+"
+        )
+    };
+    for rtt in ["0s", "2ms"] {
+        let result = run(&yaml(true, rtt));
+        assert_eq!(result.components["a"].wasted_work, Some(0.0), "{rtt}");
+        assert_eq!(result.components["a"].outcomes["cancelled"], 1, "{rtt}");
+        assert_eq!(result.workloads["w"].outcomes["ok"], 1, "{rtt}");
+        let result = run(&yaml(false, rtt));
+        assert!(result.components["a"].wasted_work > Some(0.08), "{rtt}");
+    }
+    // Both begin before word of the other comes, and where the first fails the other is wanted.
+    let both =
+        yaml(true, "2ms").replace("v: {arrivals: {once: {count: 1}}", "v: {arrivals: {once: {count: 1, at: 1s}}");
+    assert_eq!(run(&both).components["a"].outcomes.get("cancelled"), None);
+    let fails = yaml(true, "0s").replace(
+        "b: {kind: service, runtime: {thread_pool: {threads: 1}}, handlers: {quick: [{wait: 10ms}]}}",
+        "b: {kind: service, runtime: {thread_pool: {threads: 1}}, handlers: {quick: [{wait: 10ms}, {fail: {}}]}}",
+    );
+    assert_eq!(run(&fails).workloads["w"].outcomes["ok"], 1);
+    let cache = "version: 1
+run: {duration: 1s}
+workloads: {w: {arrivals: {poisson: 1/s}, call: {to: c, hedge: {delay: 1ms, tied: true}}}}
+components: {c: {kind: external, latency: 1ms}}
+";
+    assert!(crate::kinds::refused(cache).join("").contains("does not know of tied requests"));
+}

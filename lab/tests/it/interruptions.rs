@@ -4,7 +4,7 @@ use lab::result::RunResult;
 
 use crate::kinds::{refused, run};
 
-/// One worker on which a low request of 100 ms runs from 0 s on, and a high one of 10 ms comes a little later.
+/// One worker on which a low-priority request of 100 ms runs from 0 s on; a high-priority one of 10 ms arrives a little later.
 fn interrupted(step: &str, high_at_ms: u64, faults: &str) -> [f64; 2] {
     let once = |priority: &str, op: &str, at_ms: u64| {
         format!(
@@ -39,8 +39,8 @@ fn what_is_interrupted_goes_on_with_what_was_left_of_it() {
     for step in ["block", "cpu"] {
         takes(interrupted(step, 50, ""), 110.0, 10.0);
     }
-    // It arrives in the instant in which the other would end, and before that: nothing is left to do, but no worker is
-    // free to say so.
+    // The high-priority request arrives at the instant at which the low one would end, and is handled first: the low one has no
+    // work left, but needs a worker to finish.
     takes(interrupted("block", 100, ""), 110.0, 10.0);
 }
 
@@ -70,7 +70,7 @@ fn what_stood_still_can_be_interrupted_and_is_no_shorter_for_it() {
         takes(interrupted(step, 60, pause), 130.0, 10.0);
         let twice = "{at: 20ms, for: 20ms, pause: {component: app}}, {at: 50ms, for: 5ms, pause: {component: app}}";
         takes(interrupted(step, 60, twice), 135.0, 10.0);
-        // It comes in the pause and begins with its end.
+        // It arrives during the pause and begins when the pause ends.
         takes(interrupted(step, 30, pause), 130.0, 20.0);
     }
 }
@@ -95,8 +95,8 @@ faults: [{fault}]
 
 #[test]
 fn timers_that_went_off_in_a_pause_can_still_be_taken_back_when_it_ends() {
-    // At the end the attempt under way has timed out, and so has the wait of those behind it: the first hands its
-    // connection on to a call whose own timer is still to be seen.
+    // When the pause ends, the attempt under way has timed out, and so have the waits behind it: the first one hands its
+    // connection to a call whose own timer has not been processed yet.
     for (from, lasts) in [(250, 2_000), (350, 700), (500, 300), (150, 5_000), (450, 55)] {
         let result = frozen(&format!("{{at: {from}ms, for: {lasts}ms, pause: {{component: app}}}}"));
         let w = &result.workloads["w"];
@@ -119,10 +119,10 @@ faults: [{{at: 100ms, for: 900ms, pause: {{component: app}}}}]
 "
         ))
     };
-    // Both came in the pause; both are seen at its end, the timeout first.
+    // Both arrive during the pause; both are processed at its end, the timeout first.
     let late = one("400ms");
     assert_eq!(late.links["app"]["db"].outcomes["timeout"], 1);
-    // The end of the pause is before the timeout.
+    // The pause ends before the timeout.
     let after = run("version: 1
 run: {duration: 5s}
 workloads: {w: {arrivals: {once: {count: 1}}, call: app}}
@@ -137,7 +137,7 @@ faults: [{at: 100ms, for: 200ms, pause: {component: app}}]
 
 #[test]
 fn settings_pushed_to_what_stands_still_take_effect_when_it_goes_on() {
-    // One thread until 1 s, and three from then on, but the replica stands still until 2 s.
+    // One thread until 1 s, and three from then on, but the replica is paused until 2 s.
     let result = run("version: 1
 run: {duration: 4s, window: 500ms}
 workloads: {w: {arrivals: {once: {count: 9}}, call: app}}
@@ -147,14 +147,14 @@ faults:
   - {at: 500ms, for: 1500ms, pause: {component: app}}
   - {at: 1s, set: {components.app.runtime.thread_pool.threads: 3}}
 ");
-    // The first goes on with the half second that was left, two begin at 2 s, then each thread every second.
+    // The first call continues with its remaining half second, two begin at 2 s, then each thread takes one per second.
     let done: f64 = result.series.columns["components.app.completed"].iter().flatten().sum::<f64>() * 0.5;
     assert_eq!(done, 1.0 + 2.0 + 1.0, "{:?}", result.series.columns["components.app.completed"]);
 }
 
 #[test]
 fn a_thread_that_is_being_closed_wastes_what_comes_after_its_caller_gave_up() {
-    // 10 ms to start, 100 ms of work, 10 ms to close; the caller gives up after 80 ms, so that 40 of 120 are in vain.
+    // 10 ms to start, 100 ms of work, 10 ms to close; the caller gives up after 80 ms, so 40 of 120 ms are wasted.
     let result = run("version: 1
 run: {duration: 10s}
 workloads: {w: {arrivals: {constant: 1/s}, call: {to: app, timeout: 80ms}}}
@@ -179,7 +179,7 @@ components:
         ));
         result.components["db"].outcomes["ok"]
     };
-    // The second and the third in line are too late: the third has not begun when the deadline passes.
+    // The second and third in the queue are too late: the third has not begun when the deadline passes.
     assert_eq!([with(""), with(", timeout: 1s"), with(", propagate: [deadline]")], [3, 3, 2]);
 }
 

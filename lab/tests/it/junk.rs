@@ -1,8 +1,8 @@
-//! No text, however broken, makes the program panic, and whatever is wrong has a place.
+//! Broken texts never make the program panic, and every problem has a position.
 
 use lab::{Options, Text, load};
 
-/// A fixed sequence without chance from outside: SplitMix64.
+/// A fixed pseudo-random sequence: SplitMix64.
 struct Draws(u64);
 
 impl Draws {
@@ -63,7 +63,7 @@ const WORDS: &[&str] = &[
     "0.1",
 ];
 
-/// Cuts, doubled and exchanged bytes.
+/// Truncated texts, and texts with repeated and swapped bytes.
 #[test]
 fn mutilated_texts_are_refused_without_a_panic() {
     let (_, yaml) = language::builtin::SCENARIOS[0];
@@ -86,7 +86,7 @@ fn mutilated_texts_are_refused_without_a_panic() {
     }
 }
 
-/// Every value of every built-in scenario in turn becomes something else.
+/// Replaces every value of every built-in scenario in turn.
 #[test]
 fn strange_values_anywhere_are_refused_without_a_panic() {
     let mut draws = Draws(2);

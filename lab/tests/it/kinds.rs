@@ -1,4 +1,4 @@
-//! The kinds of components: what holds for every row of the table, and what each does in a small scenario.
+//! The kinds of components: invariants for every row of the table, and the behaviour of each kind in a small scenario.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn load(yaml: &str, variant: Option<&str>) -> Result<Arc<Loaded>, Refused> {
 pub(crate) fn run_variant(yaml: &str, variant: Option<&str>) -> RunResult {
     let loaded = load(yaml, variant).unwrap_or_else(|refused| panic!("{:#?}\n{yaml}", refused.problems));
     let mut session = Session::new(loaded.clone(), loaded.scenario.seed, None);
-    // The end checks that calls are conserved, Little's law, and busy ≤ available.
+    // At the end the session checks conservation of calls, Little's law, and busy ≤ available.
     if let Err(failure) = session.run_to_end() {
         panic!("{failure}\n{yaml}");
     }
@@ -27,7 +27,7 @@ pub(crate) fn run(yaml: &str) -> RunResult {
     run_variant(yaml, None)
 }
 
-/// The messages with which a scenario is refused.
+/// The messages with which a scenario is rejected.
 pub(crate) fn refused(yaml: &str) -> Vec<String> {
     match load(yaml, None) {
         Ok(_) => panic!("this must be refused:\n{yaml}"),
@@ -39,7 +39,7 @@ fn indented(yaml: &str) -> String {
     yaml.lines().map(|line| format!("    {line}\n")).collect()
 }
 
-/// A component called `x` in a scenario with a database, under whatever faults are given.
+/// A component called `x` in a scenario with a database and the given faults.
 fn around(component: &str, run: &str, faults: &str) -> String {
     format!(
         "version: 1\nrun: {run}\nworkloads:\n  w:\n    arrivals: {{poisson: 200/s}}\n    requests: [{{key: {{zipf: {{keys: 200, s: 0.9}}}}}}]\n    call: {{to: x, timeout: 100ms, retry: {{max_attempts: 2, backoff: {{fixed: 5ms}}}}, propagate: [cancel, deadline]}}\ncomponents:\n  x:\n{}  db: {{kind: database, connections: 5, operations: {{default: {{exp: 5ms}}}}}}\nfaults: [{faults}]\n",
@@ -135,9 +135,9 @@ faults: [{faults}]
             let balancer = format!("{blind}, health_check: instant");
             let result = balanced(&balancer, "500/s", "{at: 2s, for: 3s, kill: {component: b}}");
             let w = &result.workloads["w"];
-            // Only what the replica was working on is lost: at 500/s for 3 ms hardly two calls.
+            // Only the calls in progress at the replica are lost: at 500/s for 3 ms, hardly two.
             assert!(w.outcomes["ok"] >= w.sent - 4, "{algorithm}: {:?}", w.outcomes);
-            // Without a health check a third of the calls go on to the dead one, or more where it looks idle.
+            // Without a health check, a third of the calls still go to the dead replica, or more if it looks idle.
             let result = balanced(&blind, "500/s", "{at: 2s, for: 3s, kill: {component: b}}");
             let failed = result.workloads["w"].outcomes["unavailable"];
             assert!(failed >= 400, "{algorithm}: {failed}");
@@ -182,14 +182,15 @@ components:
         let latency = |network: &str| with(network).workloads["w"].latency.max_s.expect("measured");
         assert!((latency("rtt: 10ms") - 0.011).abs() < 1e-9);
         assert!((latency("rtt: 10ms, keep_alive: false") - 0.021).abs() < 1e-9);
-        // Whoever gives up while the connection is opened never reaches the application.
+        // A caller that gives up while the connection is being opened never reaches the application.
         let slow = with("rtt: 150ms, keep_alive: false");
         assert_eq!((slow.components["app"].arrivals, slow.workloads["w"].outcomes["timeout"]), (0, 989));
         assert!(slow.components["lb"].outcomes["cancelled"] > 980);
     }
 
-    /// A packet gets through at its n-th try with n - 1 losses before it: 200 ms, 600 ms, … later. The share of the calls of
-    /// which neither packet is lost is 0.81; of 20,000 it is known to 0.3 %, and five of those fail once in a million.
+    /// If a packet needs n tries, it arrives after n - 1 retransmission timeouts: 200 ms, 600 ms, … later. The share of calls
+    /// without any lost packet is 0.81; over 20,000 calls its standard deviation is 0.3 %, and a deviation of five occurs once in
+    /// a million runs.
     #[test]
     fn lost_packets_are_sent_again_with_and_without_keep_alive() {
         for keep_alive in [true, false] {
@@ -204,7 +205,7 @@ components: {{a: {{kind: external, latency: 1ms}}}}
             let w = &result.workloads["w"];
             let opening = if keep_alive { 0.0 } else { 0.002 };
             assert!((w.latency.p50_s.expect("measured") / (0.003 + opening) - 1.0).abs() < 0.004, "{:?}", w.latency);
-            // Late by one retransmission: 0.2 s; a tenth of the calls each way, and a hundredth of those twice.
+            // Late by one retransmission, 0.2 s: a tenth of the calls each way, and a hundredth of those twice.
             assert!((w.latency.p90_s.expect("measured") - 0.203 - opening).abs() < 0.002, "{:?}", w.latency);
             assert!(w.outcomes.get("reset").is_none() && w.in_flight_end < 300, "{w:?}");
         }
@@ -212,8 +213,8 @@ components: {{a: {{kind: external, latency: 1ms}}}}
 
     #[test]
     fn fewest_calls_agrees_with_the_peer_benchmark() {
-        // Ten servers of four workers behind one balancer, with time-outs and retries; the expected figures are those
-        // of six independent programs over 10⁷ requests. 200,000 requests: the mean is known to about 0.5 %.
+        // Ten servers of four workers behind one balancer, with timeouts and retries; the expected figures come from six
+        // independent programs over 10⁷ requests. With 200,000 requests, the mean is known to about 0.5 %.
         let result = run("version: 1
 run: {duration: 60s, warmup: 5s}
 workloads:
@@ -240,7 +241,7 @@ components:
     #[test]
     fn two_choices_agree_with_the_mean_field() {
         // Poisson arrivals at 90 % of a hundred exponential servers: Σ 0.9^(2^i − 2) = 2.61 service times for
-        // infinitely many servers; a hundred are within 4 %, and 180,000 requests within 3 % of that.
+        // infinitely many servers; a hundred servers are within 4 % of that, and 180,000 requests within 3 %.
         let result = run("version: 1
 run: {duration: 20s, warmup: 2s}
 workloads: {w: {arrivals: {poisson: 9000/s}, call: lb}}
@@ -297,7 +298,7 @@ components: {{x: {{kind: external, {external}}}}}
         for (limit, passed) in [
             ("fixed_window: {limit: 100, window: 1s}", 2_000..=2_000),
             ("sliding_log: {limit: 100, window: 1s}", 2_000..=2_000),
-            // The estimate takes the calls of the second before for evenly spread, which they are not.
+            // The estimate assumes evenly spread calls in the second before, which they are not.
             ("sliding_counter: {limit: 100, window: 1s}", 1_800..=2_000),
         ] {
             let result =
@@ -349,7 +350,7 @@ components: {x: {kind: external, latency: 1ms, rate_limit: {leaky_bucket: {rate:
         let crowd = called("latency: 1s, concurrency: 5", "arrivals: {once: {count: 12}}, call: x");
         let outcomes = &crowd.components["x"].outcomes;
         assert_eq!((outcomes["ok"], outcomes["overload"]), (5, 7));
-        // 10,000 calls: a share of 20 % has a standard deviation of 0.4 %; five of them fail once in two million.
+        // 10,000 calls: a share of 20 % has a standard deviation of 0.4 %; a deviation of five occurs once in two million runs.
         let failing = called("latency: 1ms, errors: 20%", "arrivals: {constant: 500/s}, call: x");
         let outcomes = &failing.components["x"].outcomes;
         let share = outcomes["error"] as f64 / failing.components["x"].arrivals as f64;
@@ -377,7 +378,7 @@ components:
     fn hits_are_those_of_an_independent_count_on_the_same_keys() {
         let workload = "w: {arrivals: {poisson: 500/s}, requests: [{key: {zipf: {keys: 2000, s: 0.9}}}], call: cache}";
         let result = cached("capacity: 100", workload, "0s", "");
-        // The same keys again, and the obvious cache: a list in order of use.
+        // The same keys, and a naive cache: a list in order of use.
         let keys = Keys::zipf(2_000, 0.9).expect("a zipf");
         let (mut stream, mut cursor) = (Stream::named(3, "w/key"), 0);
         let (mut held, mut hits) = (Vec::new(), 0u64);
@@ -481,7 +482,7 @@ components:
         let workload = "w: {arrivals: {constant: 100/s}, requests: [{key: {sequential: {keys: 10}}}], call: cache}";
         let fault = "faults: [{at: 20s, set: {components.cache.capacity: 5}}]\n";
         let own = cached("capacity: 50", workload, "1ms", fault).components["cache"].own.clone();
-        // Going round ten keys with room for five, the one that is asked for is always the one just evicted.
+        // Cycling through ten keys with room for five always requests the key that was just evicted.
         assert_eq!(own["entries"], 5.0);
         assert!(own["misses"] > 2_000.0, "{own:?}");
     }
@@ -500,13 +501,13 @@ mod scenarios {
         assert!(calls(&naive) > 5 * calls(&coalesced), "{} {}", calls(&naive), calls(&coalesced));
         assert!(queue(&naive) > 100 && queue(&coalesced) <= 20, "{} {}", queue(&naive), queue(&coalesced));
         assert!(p999(&naive) > 3.0 * p999(&coalesced), "{} {}", p999(&naive), p999(&coalesced));
-        // Spreading the expiries helps against keys that expire together, not against many callers of one key.
+        // Jitter helps if many keys expire together, not if many callers want one key.
         let jitter = run_variant(yaml, Some("jitter"));
         assert!(queue(&jitter) < queue(&naive) && calls(&jitter) > 2 * calls(&coalesced));
     }
 }
 
-/// Two services that want all of a host's two cores get them as 3 : 1, and a third that wants little gets what it wants.
+/// Two services that want all of a host's two cores share them 3 : 1, and a third that wants little gets all it wants.
 #[test]
 fn cores_that_are_short_are_shared_by_weight() {
     let service = |cpu: &str| {
@@ -531,7 +532,7 @@ components:
         service("0.5"),
         service("0.5")
     ));
-    // 20 ms a second for the third, and 1.98 s a second for the others.
+    // 20 ms per second for the third, and 1.98 s per second for the others.
     let served = |name: &str| result.components[name].arrivals as f64 / 20.0;
     assert!((served("large") - 1485.0).abs() < 5.0 && (served("small") - 495.0).abs() < 5.0, "{:?}", result.components);
     assert_eq!(result.workloads["c"].outcomes["ok"], result.workloads["c"].completed);

@@ -1,4 +1,4 @@
-//! The language, shape by shape: what it can say either works or is refused by name, and nothing else.
+//! The language, shape by shape: everything it can express either works or is rejected by name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn every_shape_of_the_language_works_or_is_refused_by_name() {
     assert!(working > 200 && refused > 70, "{working} work, {refused} are refused");
 }
 
-/// What a rule of the language forbids in words is refused, where it stands.
+/// Everything that the language reference forbids is rejected, with its position.
 #[test]
 fn what_the_language_forbids_is_refused() {
     let base = fs::read(folder().join("base.yaml")).expect("readable");

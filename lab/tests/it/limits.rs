@@ -1,11 +1,11 @@
-//! Calls that lead back to where they came from by chance: how many there are, and what becomes of those without end.
+//! Random loops of calls: the number of calls, and the failure of loops without end.
 
 use lab::{Failure, Session};
 use sim_core::Endless;
 
 use crate::harness::{load, run_loaded};
 
-/// A service that calls itself with a probability, after a pause; what else a choice may hold is nothing.
+/// A service that calls itself with a probability, after a pause; the other choice does nothing.
 fn itself(rate: &str, duration: &str, again: f64, pause: &str, link: &str) -> String {
     format!(
         "version: 1
@@ -28,7 +28,7 @@ fn failure(yaml: &str) -> sim_core::Stuck {
         Err(Failure::Stuck(stuck)) => stuck,
         other => panic!("this has no end, but: {other:?}"),
     };
-    // Who goes on all the same is told again.
+    // Continuing regardless reports the failure again.
     assert!(matches!(session.run_to_end(), Err(Failure::Stuck(_))));
     stuck
 }
@@ -38,7 +38,7 @@ fn calls_inside_each_other_without_end_are_an_error_with_a_place() {
     let at_once = failure(&itself("1/s", "10s", 1.0, "", "app"));
     assert_eq!((at_once.how, at_once.at), (Endless::Inside, 1_000_000_000));
     assert!(at_once.group.starts_with("app"), "{}", at_once.group);
-    // With time between them, a million more in each second.
+    // With time passing between them, a million more in each second.
     let slowly = failure(&itself("1/s", "1h", 1.0, "{wait: 1us}, ", "app"));
     assert_eq!(slowly.how, Endless::Inside);
     assert!((2_000_000_000..4_000_000_000).contains(&slowly.at) && slowly.group.starts_with("app"), "{slowly:?}");
@@ -51,8 +51,8 @@ fn a_timeout_brings_calls_inside_each_other_to_an_end() {
     assert_eq!(result.workloads["w"].outcomes.keys().collect::<Vec<_>>(), ["unavailable"]);
 }
 
-/// The calls that a request makes are geometric: of mean and standard deviation 1/(1 − p), nearly. The means over n
-/// requests are judged by five standard errors: one in a hundred thousand such tests fails by chance.
+/// The number of calls per request is geometric: mean and standard deviation are about 1/(1 − p). The means over n requests
+/// may deviate by five standard errors: one such test in a hundred thousand fails by chance.
 #[test]
 fn calls_inside_each_other_with_an_end_are_as_many_as_they_should_be() {
     for (again, rate, seeds) in [(0.9, "1000/s", 5), (0.99, "1000/s", 5), (0.9999, "10/s", 2)] {

@@ -1,10 +1,10 @@
-//! Settings that change while a scenario runs, by hand.
+//! Manual changes of settings during a run.
 
 use std::sync::Arc;
 
 use lab::{Options, Session, Text, load};
 
-/// Requests of 100 ms, sent over a link that is written short; beside it a table of recorded requests.
+/// Requests of 100 ms over a link in short notation, and a table of recorded requests.
 fn session(folder: &std::path::Path) -> Session {
     let yaml = "\
 version: 1
@@ -29,7 +29,7 @@ fn a_setting_of_a_link_written_short_can_be_changed() {
     session.set("workloads.users.call.timeout", "50ms").expect("`call: api` is `call: {to: api}`");
     session.run_to_end().expect("it runs");
     let outcomes = &session.result().workloads["users"].outcomes;
-    // Ten seconds of each, but for the one sent at the instant of the change or just before.
+    // Ten seconds of each, except for the request sent at the instant of the change or just before.
     let count = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);
     assert!(count("ok").abs_diff(100) <= 2 && count("timeout").abs_diff(100) <= 2, "{outcomes:?}");
     let knobs = language::knobs::all(session.loaded());
@@ -44,7 +44,7 @@ fn a_setting_of_a_link_written_short_can_be_changed() {
     assert_eq!(&again.result().workloads["users"].outcomes, outcomes, "what is exported does what was watched");
 }
 
-/// Whatever a preset gives can be replaced by the path that it has when it is written out.
+/// Every setting given by a preset can be changed by its path in the expanded form.
 #[test]
 fn settings_of_a_preset_can_be_changed_one_by_one() {
     const SIZE: &str = "components.api.calls.db.pool.size";
@@ -94,7 +94,7 @@ fn a_change_that_makes_no_scenario_is_refused_in_words() {
     }
 }
 
-/// A service with workers of 10 ms that is asked for more than it can do, with changes of its settings by faults.
+/// A saturated service with workers of 10 ms, with changes of its settings by faults.
 fn saturated(faults: &str) -> Session {
     let yaml = format!(
         "version: 1
@@ -107,7 +107,7 @@ faults: [{faults}]
     Session::new(crate::harness::load(&yaml), 1, None)
 }
 
-/// The workers held in every other window, of half a second each, from the second on.
+/// The number of workers held in every other window of half a second, starting with the second one.
 fn workers(session: &Session) -> Vec<f64> {
     let column = &session.result().series.columns["components.app.completed"];
     column.iter().flatten().skip(1).step_by(2).map(|rate| (rate / 100.0).round()).collect()
@@ -127,13 +127,13 @@ fn a_change_by_hand_outlives_faults_that_change_something_else() {
 #[test]
 fn the_last_to_change_a_setting_wins_while_it_acts() {
     let fault = format!("{{at: 3s, for: 3s, set: {{{THREADS}: 2}}}}");
-    // By hand before the fault strikes: it wins while it acts, and leaves what was set.
+    // A manual change before the fault strikes: the fault takes precedence while it acts, and leaves the manual value behind.
     let mut session = saturated(&fault);
     session.run_until(1_250_000_000).expect("it runs");
     session.set(THREADS, "7").expect("it is live");
     session.run_to_end().expect("it runs");
     assert_eq!(workers(&session), [4.0, 7.0, 7.0, 2.0, 2.0, 2.0, 7.0, 7.0, 7.0, 7.0]);
-    // By hand while it acts: from then on and for good.
+    // A manual change while the fault acts: it takes effect immediately and stays.
     let mut session = saturated(&fault);
     session.run_until(4_250_000_000).expect("it runs");
     session.set(THREADS, "7").expect("it is live");
@@ -141,7 +141,7 @@ fn the_last_to_change_a_setting_wins_while_it_acts() {
     assert_eq!(workers(&session), [4.0, 4.0, 4.0, 2.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0]);
 }
 
-/// The oracle is the scenario that is exported, in which all changes are faults: it must give the same run.
+/// The reference is the exported scenario, in which all changes are faults: it must give the same run.
 #[test]
 fn what_is_exported_does_what_was_watched_whatever_was_changed_when() {
     let faults = format!(
@@ -181,7 +181,7 @@ fn result_of(yaml: &str) -> lab::result::RunResult {
     session.result()
 }
 
-/// A workload of some arrivals, with a fault.
+/// A workload with the given arrivals and fault.
 fn sending(arrivals: &str, fault: &str) -> lab::result::RunResult {
     result_of(&format!(
         "version: 1
@@ -193,7 +193,7 @@ faults: [{fault}]
     ))
 }
 
-/// The oracle is a surge by the same factor: exactly the same requests.
+/// The reference is a surge by the same factor: exactly the same requests.
 #[test]
 fn a_rate_that_is_changed_sends_what_a_surge_sends() {
     for (arrivals, path) in [
@@ -225,7 +225,7 @@ fn a_rate_can_fall_to_nothing_and_come_back() {
     assert!(started[2..6].iter().all(|rate| (rate - 100.0).abs() < 0.21), "{started:?}");
 }
 
-/// With durations that are certain, the latency before and after a change is known.
+/// With deterministic durations, the latencies before and after a change are known.
 #[test]
 fn the_duration_of_a_step_can_be_changed() {
     let run = |handler: &str, set: &str| {

@@ -1,7 +1,9 @@
 //! Whole scenarios: from text to result.
 
+mod admission;
 mod bounds;
 mod breakdown;
+mod cache_mechanisms;
 mod caching;
 mod checks;
 mod claims;
@@ -36,6 +38,7 @@ mod limits;
 mod live;
 mod lookout;
 mod measured;
+mod memory;
 mod menu;
 #[expect(unreachable_pub, reason = "other crates' tests see it from outside")]
 #[path = "../../../fuzz/src/mutate.rs"]
@@ -48,10 +51,13 @@ mod queues;
 mod quotas;
 mod rabbit;
 mod requests;
+mod resilience;
+mod resilience_scenarios;
 mod resolved;
 mod rest;
 mod runtimes;
 mod schedules;
+mod sockets;
 mod sqs;
 mod strikes;
 mod topology;

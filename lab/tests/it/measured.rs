@@ -1,4 +1,4 @@
-//! What is measured of requests, operations, hosts and those who wait, against figures that are known without running.
+//! Measurements of requests, operations, hosts and queues, compared with figures known without running.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +17,7 @@ fn value(result: &RunResult, path: &str) -> f64 {
     metrics::value(result, path).unwrap_or_else(|why| panic!("{why}")).unwrap_or_else(|| panic!("{path} is not known"))
 }
 
-/// A fifth of what is offered can be served, and nearly all that is served has been given up by then.
+/// A fifth of the offered load can be served, and nearly every served call has been given up by then.
 const OUTAGE: &str = "\
 version: 1
 run: {duration: 60s}
@@ -48,7 +48,7 @@ fn a_percentile_does_not_pass_while_nearly_everything_fails() {
     assert!(json["workloads"]["u"]["latency_all"]["reason"].is_string());
 }
 
-/// Four threads of 20 ms serve 200 calls a second, and 99 % of the calls keep within a second only below that.
+/// Four threads of 20 ms serve 200 calls per second; 99 % of the calls take less than a second only below that rate.
 #[test]
 fn a_search_does_not_call_an_outage_good() {
     let text = Text { name: "outage.yaml".into(), bytes: OUTAGE.into(), folder: None };
@@ -70,13 +70,13 @@ fn a_search_does_not_call_an_outage_good() {
     assert!((100.0..205.0).contains(&holds) && found.largest, "{found:?}");
     let last = found.evidence.last().expect("both ends were tried");
     assert_eq!((last.verdict, last.infinite), (Verdict::Fails, 2));
-    // The nearest value that fails is one that was found to fail, not one that nobody could decide.
+    // The nearest failing value is one with the verdict that it fails, not an undecided one.
     let fails = found.fails_at.as_deref().expect("there is one");
     let tried = found.evidence.iter().find(|tried| tried.value == fails).expect("it was tried");
     assert_eq!(tried.verdict, Verdict::Fails);
 }
 
-/// A `client_error` is an answer, a refusal is none: of each operation one in ten fails, in another way.
+/// A `client_error` is an answer, a rejection is not: of each operation one in ten fails, each in a different way.
 #[test]
 fn refusals_of_the_caller_are_answers() {
     let yaml = "\
@@ -95,8 +95,8 @@ objectives: [{metric: workloads.u.latency.p99, below: 11ms}]
     assert!(!errors.objectives[0].holds && errors.objectives[0].reason.is_some());
 }
 
-/// Nobody answers from 5 s on, and nobody gives up: what is under way at the end is a miss for every bound that it is older
-/// than, both for the whole run and window by window.
+/// No call is answered from 5 s on, and no caller gives up: requests under way at the end miss every bound below their age,
+/// both in the whole run and window by window.
 #[test]
 fn what_is_never_answered_does_not_pass_either() {
     let yaml = "\
@@ -116,7 +116,7 @@ objectives:
     let result = run(yaml);
     let holds: Vec<bool> = result.objectives.iter().map(|objective| objective.holds).collect();
     assert_eq!(holds, [false, true, false, true], "{:#?}", result.objectives);
-    // 499 were answered and 1,501 not, the oldest 15 s ago: 90 % of those that count are answered once all but 55 are left out.
+    // 499 were answered and 1,501 not, the oldest sent 15 s ago: the share of answers reaches 90 % once all but 55 are left out.
     let p90 = value(&result, "workloads.u.latency_all.p90");
     assert!((p90 - 14.46).abs() < 0.02, "{p90}");
 }
@@ -150,7 +150,7 @@ fn operations_make_up_the_whole_and_are_told_apart() {
         assert!((of("browse", what) + of("order", what) - whole(what)).abs() < 1e-9, "{what}");
     }
     assert_eq!((of("browse", "success"), of("browse", "within_deadline")), (1.0, 1.0));
-    // An order is answered too late for the deadline, and every second one fails: four standard errors of 1,000 are 6.4 %.
+    // Orders are answered after the deadline, and every second one fails: four standard errors of 1,000 are 6.4 %.
     assert_eq!(of("order", "within_deadline"), 0.0);
     assert!((of("order", "error_rate") - 0.5).abs() < 0.064, "{}", of("order", "error_rate"));
     assert!((of("browse", "latency.p99") - 0.015).abs() < 1e-9 && (of("order", "latency.p50") - 0.1).abs() < 1e-9);
@@ -160,7 +160,7 @@ fn operations_make_up_the_whole_and_are_told_apart() {
     assert_eq!(api("browse", "arrivals") + api("order", "arrivals"), value(&result, "components.api.arrivals"));
     assert_eq!(api("order", "outcomes.error"), whole("outcomes.error"));
     assert!((api("browse", "latency.p50") - 0.015).abs() < 1e-9);
-    // The database is asked for one operation only.
+    // The database is called for a single operation.
     assert!(result.components["db"].ops.is_empty());
     assert_eq!(
         metrics::find(&result, "components.api.ops.ordr.arrivals").expect_err("no such operation").nearest.as_deref(),
@@ -168,7 +168,7 @@ fn operations_make_up_the_whole_and_are_told_apart() {
     );
 }
 
-/// The warm-up ends while calls are open: operations still make up the whole, which the laws check too.
+/// The warm-up ends while calls are open: the operations still add up to the whole, which the engine checks, too.
 #[test]
 fn operations_make_up_the_whole_after_a_warm_up() {
     let result = run(&SHOP.replace("duration: 50s", "duration: 20s, warmup: 7s").replace("constant", "poisson"));
@@ -197,7 +197,7 @@ fn operations_can_be_judged_over_time() {
     assert_eq!(sum, value(&result, "components.api.ops.order.arrivals"));
 }
 
-/// 100 calls a second, 1 ms each; for 20 s nobody takes them up. All that came then wait in the queue.
+/// 100 calls per second of 1 ms each; for 20 s, none is taken from the queue.
 const STALL: &str = "\
 version: 1
 run: {duration: 60s}
@@ -218,10 +218,10 @@ fn what_comes_to_a_component_that_stands_still_waits_in_its_queue() {
     let queue = result.components["api"].queue.expect("it has threads");
     assert_eq!((queue.depth_max, queue.depth_end), (2_000, 0));
     assert_eq!((queue.oldest_age_s, queue.wait.max_s), (Some(20.0), Some(20.0)));
-    // Little's law: how many wait on average is how long all of them waited, over the time.
+    // Little's law: the mean queue length is the sum of all waits, divided by the time.
     let waited = queue.wait.mean_s.expect("many waited") * queue.wait.count as f64;
     assert!((queue.depth * 60.0 - waited).abs() < 1e-6 * waited, "{} and {waited}", queue.depth * 60.0);
-    // An arithmetic series while it stands still: 100 more each second.
+    // An arithmetic series while the service is paused: 100 more each second.
     let depth = &result.series.columns["components.api.queue.depth"];
     let mean = |second: usize| depth[second].expect("it is measured");
     assert!((mean(30) - 1_050.0).abs() < 1.0 && (mean(39) - 1_950.0).abs() < 1.0, "{depth:?}");
@@ -230,7 +230,7 @@ fn what_comes_to_a_component_that_stands_still_waits_in_its_queue() {
     assert_eq!(result.objectives[0].value, Some(20.0));
 }
 
-/// The same where nothing is waited for otherwise: a cache, a balancer, a service without limits.
+/// The same for components that have no queue otherwise: a cache, a balancer, a service without limits.
 #[test]
 fn it_does_so_where_there_is_no_queue_otherwise() {
     for kind in [
@@ -250,8 +250,8 @@ fn it_does_so_where_there_is_no_queue_otherwise() {
     }
 }
 
-/// Random loads on a line of any discipline: nobody who was served waited longer than the oldest ever had, and in a plain line
-/// that everybody leaves, the one who waited longest was the oldest.
+/// Random loads on a queue of any discipline: no served call waited longer than the greatest age of the oldest waiter; in a
+/// FIFO queue that all calls leave, the longest wait equals that age.
 #[test]
 fn the_greatest_age_is_the_longest_wait() {
     for discipline in ["fifo", "lifo", "{adaptive_lifo: {}}", "{priority: {}}"] {
@@ -267,7 +267,7 @@ fn the_greatest_age_is_the_longest_wait() {
     }
 }
 
-/// Four users, whose calls take exactly 100 ms each, and two servers: 20 calls a second end, whenever they were sent.
+/// Four users with calls of exactly 100 ms each, and two servers: 20 calls per second end, whenever they were sent.
 #[test]
 fn a_closed_loop_at_its_capacity_shows_its_capacity() {
     let result = run(
@@ -291,7 +291,7 @@ components:
 #[test]
 fn hosts_and_replicas_have_metrics_of_their_own() {
     let result = run(HOSTS);
-    // 100/s × 10 ms keep one of four cores busy; what is begun at the end is cut off.
+    // 100/s × 10 ms keep one of four cores busy; calls under way at the end are cut off.
     assert!((value(&result, "hosts.web.cpu") - 0.25).abs() < 0.001);
     assert_eq!(value(&result, "hosts.web.count"), 2.0);
     let (first, second) = (value(&result, "hosts.web[0].cpu"), value(&result, "hosts.web.1.cpu"));

@@ -1,4 +1,4 @@
-//! The faults that can be let strike by hand: all of the table, and only what can strike.
+//! The menu of faults to inject: every fault of the table, with targets that it can strike.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use settings::{Book, Setting, Shape};
 
 use crate::harness::load;
 
-/// A scenario in which there is something to strike for every fault.
+/// A scenario that has a target for every fault.
 const EVERYTHING: &str = "
 version: 1
 run: {duration: 5s}

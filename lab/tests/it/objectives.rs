@@ -1,4 +1,4 @@
-//! Objectives against runs whose figures are known without running them.
+//! Objectives, evaluated for runs whose figures are known without running them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use lab::objectives::in_words;
 use lab::result::{Demand, ObjectiveResult};
 use lab::{Options, Session, Text, load};
 
-/// A constant 10 requests a second, each answered after exactly 100 ms; refused altogether from 10 s to 15 s.
+/// A constant 10 requests per second, each answered after exactly 100 ms; all rejected from 10 s to 15 s.
 fn judged(objectives: &str) -> Vec<ObjectiveResult> {
     let yaml = format!(
         "version: 1\nrun: {{duration: 40s}}\nworkloads:\n  users: {{arrivals: {{constant: 10/s}}, call: api}}\n\
@@ -33,7 +33,7 @@ fn a_bound_is_held_against_the_metric_in_its_unit() {
     assert_eq!(holds, [true, false, false, true]);
     assert_eq!((judged[1].name.as_str(), judged[1].demand, judged[1].bound), ("too-fast", Demand::Below, 0.09));
     assert_eq!(in_words(&judged[1]), "too-fast: 100 ms is 10 ms above its bound of 90 ms");
-    // 5 s × 10/s were refused.
+    // 5 s × 10/s were rejected.
     assert_eq!(judged[2].value, Some(50.0));
 }
 
@@ -57,7 +57,7 @@ fn recovery_is_timed_from_the_end_of_the_fault() {
          \x20 - {metric: goodput, recovers: {from: outage, within: 20s, hold: 30s}}",
     );
     assert!(judged[0].holds, "{judged:?}");
-    // In the first window after the fault the first answer is 100 ms late, so 9 of 10 arrive.
+    // In the first window after the fault, the first answer comes after 100 ms, so 9 of 10 arrive.
     assert!(judged[0].value.is_some_and(|value| value <= 1.0), "{judged:?}");
     // Only 25 s are left, in which nothing can hold for 30 s.
     assert_eq!((judged[1].value, judged[1].holds), (None, false));
@@ -84,7 +84,7 @@ objectives:
 }
 
 /// Each run sends one request that fails with probability 0.3, so the objective holds with probability 0.7. An interval
-/// of 99.9 % misses that with probability 0.001.
+/// at 99.9 % confidence misses that with probability 0.001.
 #[test]
 fn over_replications_an_objective_holds_with_a_probability() {
     let text = "\
@@ -116,7 +116,7 @@ objectives:
     assert!(in_words(&result.objectives[0]).contains(&format!("it holds in {good} of 400 runs")));
 }
 
-/// Replicas that come back by themselves end their fault: after what was drawn for them, in the result too.
+/// If replicas come back by themselves, their fault ends after the time drawn for them, in the result, too.
 #[test]
 fn what_comes_back_by_itself_can_be_recovered_from() {
     let text = "\
@@ -168,7 +168,7 @@ fn judged_under(sections: &str) -> lab::result::RunResult {
 
 #[test]
 fn what_operators_do_is_recovered_from_too() {
-    // A push of settings makes every call time out; it is taken back a minute later.
+    // A push of settings makes every call time out; it is rolled back a minute later.
     let result = judged_under(
         "faults: [{name: push, at: 20s, set: {workloads.users.call.timeout: 50ms}}]\n\
          events: [{name: rollback, at: 80s, note: undone, set: {workloads.users.call.timeout: 1s}}]\n\
@@ -181,7 +181,7 @@ fn what_operators_do_is_recovered_from_too() {
     assert_eq!(result.faults.len(), 1);
     let column = result.series.columns["workloads.users.goodput"].clone();
     assert_eq!((column[50], column[100]), (Some(0.0), Some(10.0)), "it acts while it is in force");
-    // The first answer comes 100 ms after the rollback, so that a window of 9 comes before those of 10.
+    // The first answer comes 100 ms after the rollback, so a window with 9 answers precedes those with 10.
     assert_eq!(result.objectives[0].value, Some(1.0));
     assert_eq!(result.objectives[1].value, Some(61.0));
 }
@@ -202,10 +202,10 @@ fn what_is_repeated_acts_each_time_and_the_slowest_recovery_counts() {
     let column = &result.series.columns["workloads.users.goodput"];
     let dead: Vec<usize> = (0..120).filter(|second| column[*second] == Some(0.0)).collect();
     let expected: Vec<usize> = (20..35).chain(50..65).chain(80..85).collect();
-    // At the borders one answer of 10 falls into the other window.
+    // At the borders, one answer of 10 falls into the other window.
     let wrong = (0..120).filter(|second| dead.contains(second) != expected.contains(second)).count();
     assert!(wrong <= 6, "{dead:?}");
-    // Twice the trial keeps goodput down for 10 s, and a second until the first answers.
+    // After two of the outages, the trial keeps goodput down for another 10 s, plus one second until the first answers.
     assert_eq!(result.objectives[0].value, Some(11.0));
 }
 

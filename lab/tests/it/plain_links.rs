@@ -1,16 +1,18 @@
-//! Links whose calls need nothing but attempts and their timeouts take a shorter way, to the same end.
+//! Links whose calls need only attempts with timeouts take a faster path with the same result.
 //!
-//! A bound on the whole call that never comes sends the same calls the long way, so both must come to the same bytes,
-//! whatever befalls the calls: timeouts, retries, refusals, replicas that are killed, paused or slow, a network that
-//! becomes slow while calls are under way, other settings. On the shorter way a request is mostly its own first attempt.
+//! A bound on the whole call that never applies sends the same calls along the general path, so both must give the same
+//! bytes, whatever happens to the calls: timeouts, retries, rejections, replicas that are killed, paused or slow, a network
+//! that becomes slow while calls are under way, changed settings. On the faster path, a request usually serves as its own
+//! first attempt.
 
 use lab::result::RunResult;
 
 use crate::harness::{bytes, load, run_loaded};
 
-/// Clients of `to`, a service of several replicas or what stands before or behind it, which calls a cache, and that another
-/// service; `bound` is of all links. The data key of a request travels along to the cache, whose hits tell one key from
-/// another. There are enough requests that only a quarter of them is sampled; the others are lent to their first attempts.
+/// Clients of `to`: a service with several replicas, or a component in front of it or behind it, which calls a cache, which
+/// calls another service; `bound` applies to all links. The data key of a request travels along to the cache, whose hits
+/// distinguish keys. There are enough requests that only a quarter of them is sampled; the others serve as their own first
+/// attempts.
 fn scenario(to: &str, bound: &str) -> String {
     format!(
         "version: 1
@@ -50,7 +52,7 @@ faults:
     )
 }
 
-/// A result but for what it says of the scenario's own text and of how much work it was.
+/// A result without the parts that describe the scenario's text and the amount of work.
 fn figures(mut result: RunResult) -> RunResult {
     result.scenario = Default::default();
     result.run = Default::default();

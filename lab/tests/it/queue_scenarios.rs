@@ -1,4 +1,5 @@
-//! What the built-in scenarios about queues show, over seeds. What is expected is computed from the scenarios' own figures.
+//! The claims of the built-in scenarios about queues, checked over seeds. Expected values are computed from the scenarios' own
+//! figures.
 
 use lab::metrics;
 use lab::result::RunResult;
@@ -6,16 +7,16 @@ use rayon::prelude::*;
 
 use crate::harness::{load_variant, run_loaded};
 
-const SEEDS: u64 = 8;
+pub(crate) const SEEDS: u64 = 8;
 
-/// Runs of a built-in scenario in a variant.
-fn runs(name: &str, variant: &str) -> Vec<RunResult> {
+/// Runs of a variant of a built-in scenario.
+pub(crate) fn runs(name: &str, variant: &str) -> Vec<RunResult> {
     let (_, text) = language::builtin::SCENARIOS.iter().find(|(known, _)| *known == name).expect("it is built in");
     let loaded = load_variant(text, Some(variant));
     (0..SEEDS).into_par_iter().map(|seed| run_loaded(&loaded, seed)).collect()
 }
 
-/// A metric that is known.
+/// The value of a metric, which must be known.
 pub(crate) fn of(result: &RunResult, path: &str) -> f64 {
     let metric = metrics::find(result, path).unwrap_or_else(|unknown| panic!("{unknown}"));
     metric.value.unwrap_or_else(|| panic!("{path} is not known: {:?}", metric.infinite))
@@ -25,23 +26,23 @@ fn queue(result: &RunResult, name: &str, metric: &str) -> f64 {
     of(result, &format!("components.{name}.{metric}"))
 }
 
-/// Every message of a queue that was ever stored is somewhere.
+/// Checks that every message stored in a queue is accounted for.
 fn is_conserved(result: &RunResult, name: &str) {
     let ended = ["acknowledged", "dead_letters", "dropped", "expired", "lost", "redriven"];
     let ended: f64 = ended.iter().map(|metric| queue(result, name, metric)).sum();
     let left = queue(result, name, "published") - ended - queue(result, name, "queue.depth_end");
-    // What is left is in flight, of which only the average is reported.
+    // The remaining messages are in flight, of which only the average is reported.
     assert!((0.0..200.0).contains(&left), "{name}: {left}");
 }
 
-/// λ = 100/s and 500/s for a minute, µ = 250/s: (λpeak − µ)·60 s, drained after backlog/(µ − λ).
+/// λ = 100/s, and 500/s for a minute; µ = 250/s: the backlog is (λpeak − µ)·60 s and drains in backlog/(µ − λ).
 #[test]
 fn an_api_that_answers_202_is_flat_while_the_backlog_drains() {
     let (base, peak, served, lasts_s) = (100.0, 500.0, 250.0, 60.0);
     let backlog = (peak - served) * lasts_s;
     let drained_s = 30.0 + lasts_s + backlog / (served - base);
     for result in runs("async-202", "as-is") {
-        // 5 ms, a round trip and 2 ms to store the message.
+        // 5 ms, a round trip, and 2 ms to store the message.
         assert!(of(&result, "workloads.shoppers.latency.max") <= 0.008_001);
         let most = queue(&result, "orders", "queue.depth_max");
         assert!((most - backlog).abs() <= 30.0, "{most} instead of {backlog}");
@@ -54,19 +55,19 @@ fn an_api_that_answers_202_is_flat_while_the_backlog_drains() {
         assert_eq!(holds, [true, false], "fast, and not done in time");
         is_conserved(&result, "orders");
     }
-    // Twice the workers do what comes at the peak.
+    // Twice as many workers handle the peak.
     for result in runs("async-202", "twice-the-workers") {
         assert!(of(&result, "workloads.shoppers.completion.latency.max") < 1.0);
         assert_eq!(result.objectives.iter().filter(|objective| objective.holds).count(), 2);
     }
-    // Whoever polls every 5 s knows 5 s later, and asks so much the more often the longer it takes.
+    // A client that polls every 5 s learns of the result up to 5 s later, and polls more often if it takes longer.
     for result in runs("async-202", "polls") {
         let (done, known) = ("workloads.shoppers.completion.latency.mean", "workloads.shoppers.result.latency.mean");
         let (done_s, known_s) = (of(&result, done), of(&result, known));
         assert!(known_s > done_s && known_s < done_s + 5.1, "{done_s}, {known_s}");
         let orders = of(&result, "workloads.shoppers.ops.order.sent");
         let polls = of(&result, "workloads.shoppers.ops.status.sent");
-        // One poll at least, and one more for each 5 s that it takes.
+        // At least one poll, and one more for each 5 s.
         let expected = orders * (1.0 + done_s / 5.0);
         assert!((polls / expected - 1.0).abs() < 0.15, "{polls} polls instead of about {expected}");
         assert!(of(&result, "workloads.shoppers.goodput") < 1.01 * orders / 240.0, "polls are no goodput");
@@ -88,7 +89,7 @@ fn poison_is_received_exactly_as_often_as_it_may_be() {
         }
     }
     for result in runs("dlq-poison", "no-dead-letters") {
-        // The first come back every 10 s for ten minutes.
+        // The first ones are redelivered every 10 s for ten minutes.
         assert!(queue(&result, "jobs", "receives_max") >= 55.0);
         let poison = of(&result, "workloads.sender.ops.poison.outcomes.accepted");
         let left = queue(&result, "jobs", "published") - queue(&result, "jobs", "acknowledged");
@@ -96,7 +97,7 @@ fn poison_is_received_exactly_as_often_as_it_may_be() {
     }
 }
 
-/// The share of messages that are received again is that of the processing times beyond the timeout.
+/// The share of redelivered messages equals the share of processing times beyond the timeout.
 #[test]
 fn processing_beyond_the_visibility_timeout_makes_duplicates() {
     // ln T is normal with variance ln(1 + cv²): P(T > 30 s) = 1 − Φ((ln 30 − ln 12 + s²/2) / s).
@@ -110,8 +111,8 @@ fn processing_beyond_the_visibility_timeout_makes_duplicates() {
         shares.push(of_queue("redelivered") / of_queue("receives"));
         is_conserved(&result, "videos");
     }
-    // About 1,900 deliveries a run, each beyond the timeout with the same probability whatever became of the others before it: the
-    // mean of eight runs deviates by √(0.05·0.95/15,000) = 0.0018, and by 4.5 times that once in 150,000 cases.
+    // About 1,900 deliveries per run, each beyond the timeout with the same independent probability: the mean of eight runs has a
+    // standard deviation of √(0.05·0.95/15,000) = 0.0018, and deviates by 4.5 times that once in 150,000 cases.
     let mean = shares.iter().sum::<f64>() / shares.len() as f64;
     assert!((mean - expected).abs() < 4.5 * 0.0018, "{mean} instead of {expected}");
     for variant in ["longer", "extended"] {
@@ -127,7 +128,7 @@ fn processing_beyond_the_visibility_timeout_makes_duplicates() {
     }
 }
 
-/// 1 − Φ(z), by the continued fraction of Laplace.
+/// 1 − Φ(z), by Laplace's continued fraction.
 fn normal_tail(z: f64) -> f64 {
     let fraction = (1..200).rev().fold(0.0, |deeper, n| f64::from(n) / (z + deeper));
     (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() / (z + fraction)
@@ -153,7 +154,7 @@ fn a_poison_message_blocks_its_group_and_nobody_else() {
     }
 }
 
-/// Readers make 500 lines a second, the writer takes 200.
+/// Readers produce 500 lines per second, the writer consumes 200.
 #[test]
 fn a_bounded_channel_slows_its_producers_down() {
     let (made, taken, room) = (500.0, 200.0, 1_000.0);
@@ -162,7 +163,7 @@ fn a_bounded_channel_slows_its_producers_down() {
         let depth = &result.series.columns["components.channel.queue.depth"];
         let full = (0..60).find(|second| depth[*second].unwrap_or(0.0) > room - 1.0).expect("it fills");
         assert_eq!(full as f64, (room / (made - taken)).ceil());
-        // From then on one line goes in for each that comes out.
+        // From then on, one line is accepted for each line consumed.
         let goodput = &result.series.columns["workloads.files.goodput"];
         assert!((10..59).all(|second| goodput[second] == Some(taken)), "{goodput:?}");
         assert_eq!(of(&result, "workloads.files.success"), 1.0);
@@ -193,16 +194,16 @@ fn a_crash_of_the_broker_loses_what_is_not_durable() {
         assert_eq!(queue(&result, "events", "lost"), 0.0);
         assert_eq!(of(&result, "workloads.devices.success"), 1.0, "producers try again for long enough");
         assert_eq!(of(&result, "workloads.devices.completion.failed"), 0.0);
-        // At most what consumers had in their hands: six times twenty.
+        // At most the messages that consumers were processing: six times twenty.
         let redelivered = queue(&result, "events", "redelivered");
         assert!(redelivered > 0.0 && redelivered <= 120.0, "{redelivered}");
         is_conserved(&result, "events");
     }
     for result in runs("queue-restart", "transient") {
         let lost = queue(&result, "events", "lost");
-        // For 50 s 100 a second more have come than are done: 5,000, give or take √(400·50 + 300·50) = 190.
+        // For 50 s, arrivals exceed completions by 100 per second: 5,000, with a standard deviation of √(400·50 + 300·50) = 190.
         assert!((lost - 5_000.0).abs() < 1_000.0, "{lost}");
-        // Accepted, and never done; of a few the crash came before the answer, and producers tried again.
+        // They were accepted but never processed; for a few, the crash preceded the answer, and the producers retried.
         let failed = of(&result, "workloads.devices.completion.failed");
         assert!(failed <= lost && failed >= lost - 5.0, "{failed} of {lost}");
         assert!(result.happenings.iter().any(|happening| happening.name == "queue_came_back_empty"));
@@ -210,7 +211,7 @@ fn a_crash_of_the_broker_loses_what_is_not_durable() {
     }
     for result in runs("queue-restart", "no-retries") {
         let failed = of(&result, "workloads.devices.completed") * of(&result, "workloads.devices.error_rate");
-        // What was sent within five seconds, about 1,000 ± 32.
+        // The number sent within five seconds, about 1,000 ± 32.
         assert!((failed - 1_000.0).abs() < 160.0, "{failed}");
     }
 }

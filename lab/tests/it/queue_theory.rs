@@ -1,7 +1,7 @@
-//! Queues against what can be computed: waiting behind every style, order within groups, and what is repeated, dead or lost.
+//! Queues compared with theory: waiting times for every style, order within groups, and repeated, dead and lost messages.
 //!
-//! Means over independent runs are taken as normal, with the deviation that they show; they may be off by four and a half of those,
-//! which happens by chance once in 150,000 cases. What is exact is exact.
+//! Means over independent runs are treated as normal, with their observed standard deviation; they may deviate by four and a
+//! half of these, which happens by chance once in 150,000 cases. Exact values are compared exactly.
 
 use lab::result::RunResult;
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::harness::{load, run_loaded};
 use crate::queue_scenarios::of;
 
-/// What a figure is in runs under different random numbers: mean, and the deviation of that.
+/// A figure in runs under different random numbers: its mean, and the standard deviation of the mean.
 fn over_seeds(yaml: &str, seeds: u64, figure: impl Fn(&RunResult) -> f64 + Sync) -> (f64, f64) {
     let loaded = load(yaml);
     let values: Vec<f64> = (0..seeds).into_par_iter().map(|seed| figure(&run_loaded(&loaded, seed))).collect();
@@ -18,7 +18,7 @@ fn over_seeds(yaml: &str, seeds: u64, figure: impl Fn(&RunResult) -> f64 + Sync)
     (mean, (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
 }
 
-/// That a mean is what is expected, and that it would tell if it were off by `telling` of that.
+/// Checks that a mean has the expected value, and that the test would detect a relative error of `telling`.
 fn agrees(what: &str, (mean, deviation): (f64, f64), expected: f64, telling: f64) {
     assert!((mean - expected).abs() < 4.5 * deviation, "{what}: {mean} ± {deviation}, expected {expected}");
     assert!(4.5 * deviation < telling * expected, "{what}: {deviation} is too wide to tell");
@@ -31,8 +31,8 @@ fn erlang_c(servers: u32, load: f64) -> f64 {
     b / (1.0 - rho * (1.0 - b))
 }
 
-/// c consumers behind a queue are M/M/c: the mean wait is C(c, a) / (c·µ − λ). However they get the messages, if they hold no more
-/// than they work on: by asking, by polls that stand, or by a prefetch of one.
+/// c consumers of a queue form an M/M/c system: the mean wait is C(c, a) / (c·µ − λ). This applies however they get messages,
+/// as long as they hold no more than they process: by polling, by long polling, or with a prefetch of one.
 #[test]
 fn consumers_behind_a_queue_are_servers_of_one_line() {
     let plain = ("plain", "q");
@@ -59,8 +59,8 @@ fn consumers_behind_a_queue_are_servers_of_one_line() {
     }
 }
 
-/// With more workers than groups, each group of a FIFO queue is a line with one server: five groups that get a fifth of the
-/// messages each are five times M/M/1, with a mean wait of ρ/(µ − λ).
+/// With more workers than groups, each group of a FIFO queue is a single-server queue: five groups with a fifth of the messages
+/// each are five M/M/1 systems, with a mean wait of ρ/(µ − λ).
 #[test]
 fn each_group_of_a_fifo_queue_is_a_line_of_its_own() {
     let (mu, rho) = (20.0, 0.7);
@@ -76,8 +76,8 @@ fn each_group_of_a_fifo_queue_is_a_line_of_its_own() {
     agrees("the wait within a group", wait, rho / (mu - lambda), 0.15);
 }
 
-/// Deliveries that fail with probability p, each by itself: a message is dead with p^N after N receives, which are
-/// (1 − p^N)/(1 − p) on average.
+/// Deliveries fail independently with probability p: a message becomes a dead letter with probability p^N after N receives,
+/// of which there are (1 − p^N)/(1 − p) on average.
 #[test]
 fn a_message_is_dead_when_all_its_receives_have_failed() {
     let (fails, receives) = (0.4_f64, 3);
@@ -104,9 +104,9 @@ fn a_message_is_dead_when_all_its_receives_have_failed() {
     }
 }
 
-/// Processing that outlasts the timeout V with q = P(T > V) = exp(−V/m) each time, with somebody always ready to receive again: a
-/// message is received k times with q^(k−1)·(1 − q), (1 − q^N)/(1 − q) times on average, and dead with q^N. A message is not deleted by
-/// those who have outlasted their timeout.
+/// Processing exceeds the timeout V with probability q = P(T > V) = exp(−V/m) each time, and a consumer is always ready to
+/// receive again: a message is received k times with probability q^(k−1)·(1 − q), (1 − q^N)/(1 − q) times on average, and
+/// becomes a dead letter with probability q^N. A consumer that exceeded its timeout does not delete the message.
 #[test]
 fn a_message_comes_back_as_often_as_its_processing_outlasts_the_timeout() {
     let outlasts = (-30.0_f64 / 20.0).exp();
@@ -122,16 +122,16 @@ fn a_message_comes_back_as_often_as_its_processing_outlasts_the_timeout() {
     let loaded = load(yaml);
     for seed in 0..8 {
         let result = run_loaded(&loaded, seed);
-        // Every processing ends well. The first success of each message is none too many, and neither is that of a message
-        // that died before its first; all others are.
+        // Every processing succeeds. The first success of each message is not a duplicate, and neither is that of a message that
+        // became a dead letter before its first success; all others are.
         let repeated = of(&result, "components.q.receives") - of(&result, "components.q.published");
         let (duplicates, dead) = (of(&result, "components.q.duplicates"), of(&result, "components.q.dead_letters"));
         assert!(duplicates >= repeated && duplicates <= repeated + dead, "{duplicates}, {repeated}, {dead}");
     }
 }
 
-/// What is at work where nobody waits is Poisson with mean a = λ·m (M/M/∞). That is what a crash of the consumer loses where messages
-/// are acknowledged before, and repeats where they are acknowledged after.
+/// Without waiting, the number of messages in progress is Poisson with mean a = λ·m (M/M/∞). A crash of the consumer loses that
+/// many if messages are acknowledged before processing, and repeats that many if they are acknowledged after.
 #[test]
 fn a_crash_loses_or_repeats_what_is_at_work() {
     let at_work = 40.0 * 0.5;
@@ -149,7 +149,7 @@ fn a_crash_loses_or_repeats_what_is_at_work() {
     }
 }
 
-/// A broker that keeps messages in memory only loses what it has not heard to be done: with constants, (λ − µ)·t.
+/// A broker that keeps messages in memory only loses those whose acknowledgement has not arrived: with constants, (λ − µ)·t.
 #[test]
 fn a_crash_of_the_broker_loses_what_it_has_not_heard_to_be_done() {
     let yaml = "version: 1\nrun: {duration: 20s}\n\
@@ -158,7 +158,7 @@ fn a_crash_of_the_broker_loses_what_it_has_not_heard_to_be_done() {
          runtime: {thread_pool: {threads: 6}}\n    handlers: {default: [{wait: 100ms}]}\n    consumes: [q]\n\
          faults: [{at: 10.005s, for: 1s, kill: {component: q}}]\n";
     let result = run_loaded(&load(yaml), 1);
-    // 100 a second have come for 10 s, the first at 0 or 10 ms, and 60 a second are done, the first at 100 ms.
+    // 100 per second arrive for 10 s, the first at 0 or 10 ms, and 60 per second are done, the first at 100 ms.
     let lost = of(&result, "components.q.lost");
     assert!((lost - (1_000.0 - 594.0)).abs() <= 7.0, "{lost}");
     assert_eq!(of(&result, "workloads.w.completion.failed"), lost);

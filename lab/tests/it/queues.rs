@@ -1,4 +1,4 @@
-//! Queues and those who consume from them: who gets which message when, derived by hand, and against theory.
+//! Queues and their consumers: the delivery of messages, derived by hand, and compared with theory.
 
 use lab::metrics;
 use lab::result::RunResult;
@@ -7,26 +7,26 @@ use lab::{Options, Session, Text};
 
 use crate::harness::{bytes, load, run_loaded};
 
-/// A scenario in which messages are published at these instants, ms, to `q`, which `app` consumes from.
+/// A scenario in which messages are published at the given instants, ms, to `q`, from which `app` consumes.
 pub(crate) struct Scene<'a> {
     pub(crate) publishes_ms: &'a [u64],
-    /// How a publish is called.
+    /// Settings of the publishing call.
     pub(crate) call: &'a str,
-    /// What is published, where that is not the same each time: settings of `requests`, one for each publish.
+    /// The published messages, if they differ: settings of `requests`, one for each publish.
     pub(crate) requests: &'a [&'a str],
     /// Settings of the queue.
     pub(crate) queue: &'a str,
-    /// Settings of the service that consumes.
+    /// Settings of the consuming service.
     pub(crate) service: &'a str,
-    /// Settings of what it consumes from `q`.
+    /// Settings of its consumption from `q`.
     pub(crate) consumes: &'a str,
-    /// More components, each in a line.
+    /// More components, one per line.
     pub(crate) more: &'a str,
     pub(crate) faults: &'a str,
     pub(crate) events: &'a str,
 }
 
-/// One worker, which takes 10 ms for a message.
+/// One worker that takes 10 ms per message.
 pub(crate) const SCENE: Scene<'static> = Scene {
     publishes_ms: &[0, 1, 2],
     call: "",
@@ -70,7 +70,7 @@ pub(crate) fn of(result: &RunResult, component: &str, names: &[&str]) -> Vec<f64
     names.iter().map(value).collect()
 }
 
-/// When the last thing happened, ms.
+/// When the last event happened, ms.
 pub(crate) fn ended_ms(result: &RunResult) -> f64 {
     (result.run.duration_s * 1e6).round() / 1e3
 }
@@ -95,8 +95,8 @@ fn a_worker_takes_one_message_after_the_other() {
     assert_eq!(ended_ms(&result), 30.0);
 }
 
-/// Two milliseconds each way: the first receive arrives at 2, each message takes 2 to come, and the receive for the next is
-/// sent with the acknowledgement.
+/// Two milliseconds each way: the first receive request arrives at 2, each message takes 2 to arrive, and the next receive
+/// request is sent together with the acknowledgement.
 ///
 /// ```text
 ///  handed out  2     16    30
@@ -115,8 +115,8 @@ fn receives_messages_and_acknowledgements_cross_the_network() {
     assert!((ended_ms(&result) - 42.0).abs() <= 2.0, "{}", ended_ms(&result));
 }
 
-/// What publishing and handing out cost: published 0 is stored at 3, on its way at 8, at work 8–18; published 1 is stored at 4,
-/// handed out at 18 and at work 23–33.
+/// The costs of publishing and receiving: the message published at 0 is stored at 3, sent at 8, at work 8–18; the one
+/// published at 1 is stored at 4, sent at 18 and at work 23–33.
 #[test]
 fn publishing_and_receiving_take_their_time() {
     let scene = Scene { publishes_ms: &[0, 1], queue: ", publish: 3ms, receive: 5ms", ..SCENE };
@@ -126,8 +126,8 @@ fn publishing_and_receiving_take_their_time() {
     assert_eq!(ended_ms(&result), 33.0);
 }
 
-/// As many messages are at work as `concurrency` says, whatever the workers; those that find no worker wait in the line before
-/// them as calls do.
+/// `concurrency` bounds the messages in progress, regardless of the number of workers; messages without a free worker wait in
+/// the workers' queue, like calls.
 #[test]
 fn concurrency_bounds_the_messages_at_work() {
     let with = |threads: u32, concurrency: &str| {
@@ -141,12 +141,12 @@ fn concurrency_bounds_the_messages_at_work() {
     assert_eq!(with(1, ", concurrency: 4"), (40.0, 0.0, 30.0));
 }
 
-/// A consumer that dies in the middle has acknowledged nothing: the queue hears of it when the connection ends, 2 ms later, and
-/// the other replica gets the message.
+/// A consumer that dies during processing has acknowledged nothing: the queue notices when the connection ends, 2 ms later,
+/// and the other replica gets the message.
 ///
 /// ```text
 ///  first replica    4–x dies at 9
-///  queue            hears of it at 11; the other replica's receive stands since 2
+///  queue            notices at 11; the other replica's receive request stands since 2
 ///  second replica   13–23
 /// ```
 #[test]
@@ -167,8 +167,8 @@ fn what_a_dead_consumer_had_is_delivered_again() {
     assert!((ended_ms(&result) - 24.0).abs() <= 1.0, "{}", ended_ms(&result));
 }
 
-/// With one replica that comes back after 20 ms: at work 0–5, dead until 25, at work again 25–35. Had it acknowledged before,
-/// the message would be gone.
+/// With one replica that returns after 20 ms: at work 0–5, dead until 25, at work again 25–35. If it had acknowledged before
+/// processing, the message would be lost.
 #[test]
 fn acknowledging_before_loses_what_acknowledging_after_repeats() {
     let with = |consumes: &str| {
@@ -185,36 +185,36 @@ fn acknowledging_before_loses_what_acknowledging_after_repeats() {
     assert_eq!(with(", ack: before").1, 1.0);
 }
 
-/// The queue outlives its own crash. The message is at work 0–10 while the queue dies at 5 and is back at 8: whoever has it
-/// acknowledges to nobody, and the consumer, which tries again after a second, gets it once more.
+/// The messages survive a crash of the queue. A message is at work 0–10 while the queue dies at 5 and returns at 8: its
+/// acknowledgement is lost, and the consumer, which reconnects after a second, receives it again.
 #[test]
 fn messages_outlive_a_crash_of_the_queue() {
     let scene = Scene { publishes_ms: &[0, 1], faults: "{at: 5ms, for: 3ms, kill: {component: q}}", ..SCENE };
     let result = scene.run();
     assert_eq!(of(&result, "q", &COUNTS), [2.0, 3.0, 1.0, 2.0]);
-    // The connection is lost at 5: at work again from 1005 to 1015, then the other one.
+    // The connection is lost at 5: at work again from 1005 to 1015, then the other message.
     assert_eq!(ended_ms(&result), 1025.0);
     assert_eq!(of(&result, "app", &["arrivals"]), [3.0]);
 }
 
-/// While the consumer stands still from 5 to 25, its work does; messages and answers wait for it.
+/// While the consumer is paused from 5 to 25, its work is, too; messages and answers wait for it.
 #[test]
 fn a_consumer_that_stands_still_goes_on_where_it_was() {
     let scene = Scene { faults: "{at: 5ms, for: 20ms, pause: app}", consumes: ", network: {rtt: 4ms}", ..SCENE };
     let result = scene.run();
-    // At work 4–5 and 25–34; the receive arrives at 36, the message at 38, and so on.
+    // At work 4–5 and 25–34; the receive request arrives at 36, the message at 38, and so on.
     assert_eq!(of(&result, "q", &COUNTS), [3.0, 3.0, 0.0, 3.0]);
     assert_eq!(of(&result, "q", &["queue.wait.max"]), [48.0]);
-    // A queue that stands still hands nothing out; publishes wait with it.
+    // A paused queue hands nothing out; publishes wait for it.
     let scene = Scene { faults: "{at: 500us, for: 20ms, pause: q}", ..SCENE };
     let result = scene.run();
     assert_eq!(result.workloads["w1"].latency.max_s, Some(0.0195));
     assert_eq!(of(&result, "q", &COUNTS), [3.0, 3.0, 0.0, 3.0]);
-    // The acknowledgement of the first waits until 20.5 ms, and so does the receive for the next.
+    // The acknowledgement of the first message waits until 20.5 ms, and so does the next receive request.
     assert_eq!(ended_ms(&result), 40.5);
 }
 
-/// Receives and acknowledgements stop at a partition and arrive late by retransmission, or the connection is given up.
+/// Receive requests and acknowledgements stop at a partition and arrive late by retransmission, or the connection is given up.
 #[test]
 fn a_partition_stops_what_consumer_and_queue_say() {
     let scene = Scene {
@@ -224,12 +224,12 @@ fn a_partition_stops_what_consumer_and_queue_say() {
         ..SCENE
     };
     let result = scene.run();
-    // The acknowledgement at 14 is lost; the connection is given up after 924.6 s, again and again, until the way is open.
+    // The acknowledgement at 14 is lost; the connection is given up after 924.6 s, repeatedly, until the partition ends.
     assert_eq!(of(&result, "q", &COUNTS), [2.0, 3.0, 1.0, 2.0], "the first is done twice");
     assert!(result.run.duration_s > 2000.0 && result.run.duration_s < 4000.0, "{}", result.run.duration_s);
 }
 
-/// A handler that fails has its message delivered again at once, and each delivery draws anew.
+/// If the handler fails, the message is redelivered immediately, and each delivery draws anew.
 #[test]
 fn a_failed_message_goes_back_to_its_place_or_is_skipped() {
     let service = "runtime: {thread_pool: {threads: 1}}, \
@@ -239,15 +239,15 @@ fn a_failed_message_goes_back_to_its_place_or_is_skipped() {
     let result = scene.run();
     let [published, receives, redelivered, acknowledged] = of(&result, "q", &COUNTS)[..] else { panic!() };
     assert_eq!((published, acknowledged, receives - redelivered), (40.0, 40.0, 40.0));
-    // Each is delivered twice on average: 40 ± 9 repetitions, one deviation of a geometric law over 40 messages.
+    // Each is delivered twice on average: 40 ± 9 redeliveries, one standard deviation of a geometric law over 40 messages.
     assert!((10.0..80.0).contains(&redelivered), "{redelivered}");
     assert_eq!(ended_ms(&result), 10.0 * receives);
     let result = Scene { consumes: ", on_failure: skip", ..scene }.run();
     assert_eq!(of(&result, "q", &COUNTS), [40.0, 40.0, 0.0, 40.0]);
 }
 
-/// Behind the consumer's own door there is room for one call: the message that it refuses was not received, and its place
-/// stays empty for a tenth of a second.
+/// The consumer's own admission has room for one call: a message that it rejects counts as not received, and its slot stays
+/// empty for a tenth of a second.
 #[test]
 fn what_the_admission_refuses_was_not_received() {
     let scene = Scene {
@@ -257,14 +257,14 @@ fn what_the_admission_refuses_was_not_received() {
         ..SCENE
     };
     let result = scene.run();
-    // The first is at work 0–10. The second is refused at 0, goes back, and is received by the first's place at 10.
+    // The first is at work 0–10. The second is rejected at 0, goes back, and is received by the first one's slot at 10.
     assert_eq!(of(&result, "q", &COUNTS), [2.0, 3.0, 0.0, 2.0]);
     assert_eq!(of(&result, "app", &["arrivals"]), [3.0]);
     assert_eq!(result.components["app"].outcomes["overload"], 1);
     assert_eq!(ended_ms(&result), 20.0);
 }
 
-/// Room for one message; published at 0 (goes to the consumer at once), 1 (waits), 2 and 3.
+/// Room for one message; published at 0 (goes to the consumer immediately), 1 (waits), 2 and 3.
 #[test]
 fn a_full_queue_rejects_blocks_or_drops_the_oldest() {
     let with = |full: &str| {
@@ -287,7 +287,8 @@ fn a_full_queue_rejects_blocks_or_drops_the_oldest() {
     assert_eq!(took, [Some(0.0), Some(0.0), Some(8.0), Some(17.0)]);
     assert_eq!(of(&blocks, "q", &["blocked"]), [0.625], "8 and 17 ms of 40");
     assert_eq!(ended_ms(&blocks), 40.0);
-    // The one published at 1 makes room at 2, and that one at 3: only the first and the last are worked on.
+    // The one published at 1 is dropped at 2, and the one published at 2 is dropped at 3: only the first and the last are
+    // processed.
     let drops = with("drop_oldest");
     assert_eq!(outcomes(&drops), ["accepted"; 4]);
     assert_eq!(of(&drops, "q", &COUNTS), [4.0, 2.0, 0.0, 2.0]);
@@ -295,7 +296,7 @@ fn a_full_queue_rejects_blocks_or_drops_the_oldest() {
     assert_eq!(ended_ms(&drops), 20.0);
 }
 
-/// A producer that gives up while it is blocked takes its message with it if that is propagated.
+/// A producer that gives up while it is blocked withdraws its message if cancellation is propagated.
 #[test]
 fn a_blocked_producer_that_gives_up_leaves() {
     let with = |call: &str| {
@@ -308,7 +309,7 @@ fn a_blocked_producer_that_gives_up_leaves() {
     assert_eq!(with(", timeout: 5ms, propagate: [deadline]"), 2.0);
 }
 
-/// Nobody takes the messages any more: the run ends, says so, and lists them.
+/// If no consumer is left, the run ends with a failure that lists the messages.
 #[test]
 fn messages_that_nobody_takes_end_the_run_and_are_listed() {
     let run = |scene: &Scene<'_>| {
@@ -321,7 +322,7 @@ fn messages_that_nobody_takes_end_the_run_and_are_listed() {
     let (end, _) = run(&dead);
     let Err(failure @ Failure::NeverEnds { .. }) = end else { panic!("{end:?}") };
     assert_eq!(failure.to_string(), "nothing is left to happen, and these messages are left: 3 in `q`");
-    // A queue that is gone for good, to which the consumer tries to connect again and again.
+    // The queue never returns, and the consumer tries to reconnect again and again.
     let gone = Scene { publishes_ms: &[0, 1, 2, 9], faults: "{at: 5ms, kill: {component: q}}", ..SCENE };
     for consumes in ["", ", network: {rtt: 4ms}"] {
         let (end, ended_s) = run(&Scene { consumes, ..gone });
@@ -329,17 +330,17 @@ fn messages_that_nobody_takes_end_the_run_and_are_listed() {
         assert_eq!(failure.to_string(), "nothing is left to happen, and these messages are left: 3 in `q`");
         assert!(ended_s < 5.0, "{ended_s}");
     }
-    // One that comes back in two hours is waited for.
+    // The run waits for a queue that returns in two hours.
     let back = Scene { faults: "{at: 5ms, for: 2h, kill: {component: q}}", publishes_ms: &[0, 1, 2], ..SCENE };
     let result = back.run();
     assert!(result.run.duration_s > 7200.0 && result.run.duration_s < 7202.0, "{}", result.run.duration_s);
     assert_eq!(of(&result, "q", &["acknowledged", "queue.depth_end"]), [3.0, 0.0]);
-    // Without messages nothing is waited for, whatever the consumer does.
+    // Without messages, the run waits for nothing, whatever happens to the consumer.
     let idle = Scene { faults: "{at: 60ms, kill: {component: q}}, {at: 3h, pause: app}", ..SCENE }.run();
     assert_eq!(ended_ms(&idle), 30.0);
 }
 
-/// A clone in the middle goes on as the run does, and a run twice gives the same bytes.
+/// A clone of a session continues like the original, and repeated runs give the same bytes.
 #[test]
 fn clones_and_repetitions_agree() {
     let yaml = "
@@ -380,7 +381,7 @@ faults:
     assert!(counts[0] > 400.0 && counts[2] > 80.0 && counts[3] > 400.0, "{counts:?}");
 }
 
-/// The first delivery of a message draws the same numbers however many consumers there are and however its producer calls.
+/// The first delivery of a message draws the same numbers, regardless of the number of consumers and the producer's policies.
 #[test]
 fn a_message_draws_the_same_in_every_variant() {
     let with = |call: &str, replicas: u32, full: &str| {
@@ -403,8 +404,8 @@ fn a_message_draws_the_same_in_every_variant() {
     );
 }
 
-/// What a spike leaves behind is worked off in backlog / (µ − λ): for 10 s twice the 100 a second that there are consumers
-/// for come instead of half of them. The backlog is 1000, and 50 a second are left to work it off: 20 s.
+/// The backlog of a spike drains in backlog / (µ − λ): for 10 s, twice the 100 messages per second that the consumers handle
+/// arrive, instead of half of them. The backlog is 1000, and the spare capacity is 50 per second: 20 s.
 #[test]
 fn a_backlog_drains_at_what_the_consumers_have_left() {
     let yaml = "
@@ -428,7 +429,7 @@ components:
     assert!((39..=41).contains(&drained), "{drained}");
 }
 
-/// What cannot be simulated is refused by name, and what makes no sense says why.
+/// Unsupported settings are rejected by name, and senseless ones with an explanation.
 #[test]
 fn mistakes_are_refused() {
     let refused = |yaml: &str| -> Vec<String> {
@@ -507,7 +508,7 @@ fn mistakes_are_refused() {
     }
 }
 
-/// In a cluster a queue is called by its name there; a handler that nobody has is found out.
+/// In a cluster, queues are found by their names there; an operation without a handler is reported.
 #[test]
 fn names_of_queues_and_handlers_are_looked_up_as_those_of_links_are() {
     let yaml = |op: &str| {
@@ -530,7 +531,7 @@ fn names_of_queues_and_handlers_are_looked_up_as_those_of_links_are() {
     assert!(messages.iter().any(|m| m.contains("is asked for `post`, which it does not handle")), "{messages:?}");
 }
 
-/// A queue that nothing consumes from can be simulated, but is hardly meant.
+/// A queue without consumers can be simulated, but is probably a mistake.
 #[test]
 fn a_queue_without_consumers_is_warned_of() {
     let loaded = load(

@@ -1,10 +1,10 @@
-//! Quotas of cores: who runs until when, derived by hand, and what of it is seen.
+//! CPU quotas: schedules derived by hand, and the resulting figures.
 
 use lab::result::RunResult;
 
 use crate::harness::{load, run_loaded};
 
-/// A service on one host, asked at the given instants for 100 ms of a core each.
+/// A service on one host that gets requests for 100 ms of a core at the given instants.
 fn run(cores: f64, cpu: &str, at_ms: &[u64], end: &str, faults: &str) -> RunResult {
     let workloads: String = at_ms
         .iter()
@@ -40,9 +40,9 @@ fn value(result: &RunResult, metric: &str) -> f64 {
 }
 
 /// ```text
-///  4 threads, 4 cores, quota of 1     run 0–25, stand 25–100, run 100–125, …: 100 ms each are done in the fourth period
-///  2 threads, 2 cores, quota of half  run 0–25, stand 25–100, …: the same
-///  1 thread, 2 cores, quota of half   run 0–50, stand 50–100, run 100–150
+///  4 threads, 4 cores, quota of 1     run 0–25, throttled 25–100, run 100–125, …: 100 ms each are done in the fourth period
+///  2 threads, 2 cores, quota of half  run 0–25, throttled 25–100, …: the same
+///  1 thread, 2 cores, quota of half   run 0–50, throttled 50–100, run 100–150
 ///  1 thread, quota of one             runs 0–100
 /// ```
 #[test]
@@ -52,32 +52,32 @@ fn a_quota_is_spent_at_the_speed_of_all_threads() {
     assert_eq!(took(2.0, "{limit: 0.5}", 2), [325.0; 2]);
     assert_eq!(took(2.0, "{request: 0.1, limit: 0.5}", 1), [150.0]);
     assert_eq!(took(2.0, "{limit: 1}", 1), [100.0]);
-    // Without a quota four threads on four cores are done at once.
+    // Without a quota, four threads on four cores are done at the same time.
     assert_eq!(took(4.0, "1", 4), [100.0; 4]);
 }
 
-/// Periods follow one another from the first use on, also where nothing runs.
+/// Periods follow one another from the first use on, even while nothing runs.
 ///
 /// ```text
-///  quota of half, 2 cores   A from 30: runs 30–80, stands until 130, runs 130–180
-///                           B from 545, in the period 530–630: runs 545–595, stands until 630, runs 630–680
+///  quota of half, 2 cores   A from 30: runs 30–80, throttled until 130, runs 130–180
+///                           B from 545, in the period 530–630: runs 545–595, throttled until 630, runs 630–680
 /// ```
 #[test]
 fn periods_begin_with_the_first_use() {
     assert_eq!(took_ms(&run(2.0, "{limit: 0.5}", &[30, 545], IDLE, "")), [150.0, 135.0]);
 }
 
-/// Unused quota is not saved up, and a task that arrives after the quota is spent waits for the next period.
+/// Unused quota is not saved, and a task that arrives after the quota is spent waits for the next period.
 ///
 /// ```text
-///  quota of 1, 4 cores, A and B at 0, C at 60   A, B 0–50, C stands 60–100, runs 100–150: two and one thread
+///  quota of 1, 4 cores, A and B at 0, C at 60   A, B 0–50, C throttled 60–100, runs 100–150: two and one thread
 /// ```
 #[test]
 fn a_thread_that_comes_when_the_quota_is_spent_stands_still() {
-    // A and B have half of their work done at 50; from 100 on three threads run until 133.3.
+    // A and B have done half of their work at 50; from 100 on, three threads run until 133.3.
     let took = took_ms(&run(4.0, "{limit: 1}", &[0, 0, 60], IDLE, ""));
-    // 50 of A and B, then 33.3 each; 200–216.7 for what is left of A and B; C: 33.3 until 133.3, and on from 200:
-    // three threads until 216.7 (A, B done), C alone with 50 left until 266.7.
+    // A and B: 50, then 33.3 each, and the rest at 200–216.7. C: 33.3 until 133.3, continues at 200 with three threads until
+    // 216.7 (A and B done), then alone until 266.7 with the 50 that are left.
     let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-4, "{took:?}");
     close(took[0], 216.666_667);
     close(took[1], 216.666_667);
@@ -87,10 +87,10 @@ fn a_thread_that_comes_when_the_quota_is_spent_stands_still() {
 #[test]
 fn throttling_is_seen_in_periods_in_time_and_in_where_the_time_goes() {
     let result = run(4.0, "{limit: 1}", &[0; 4], IDLE, "");
-    // Three periods in which it stood still for 75 ms, and one in which it was done at the moment at which the quota was spent.
+    // Three periods in which it was throttled for 75 ms, and one in which it finished exactly when the quota was spent.
     assert_eq!(value(&result, "components.app.throttled"), 0.75);
     assert!((value(&result, "components.app.throttled_time") - 225.0 / 325.0).abs() < 1e-6);
-    // The same once a second, so that there are enough of them.
+    // The same once per second, for a larger sample.
     let yaml = "version: 1
 run: {duration: 200s}
 hosts: {box: {cores: 4}}
@@ -107,7 +107,7 @@ components:
     assert!((of("throttled") - 0.225).abs() < 1e-9 && (of("service") - 0.1).abs() < 1e-9, "{parts:?}");
 }
 
-/// A load that never spends its quota is never made to stand still, whatever its share of it.
+/// A load that never spends its quota is never throttled, whatever share of it it uses.
 #[test]
 fn a_quota_that_is_not_spent_does_nothing() {
     let result = run(1.0, "{limit: 1}", &[0, 10, 20, 500], IDLE, "");
@@ -115,8 +115,8 @@ fn a_quota_that_is_not_spent_does_nothing() {
     assert_eq!(took_ms(&result), took_ms(&run(1.0, "1", &[0, 10, 20, 500], IDLE, "")));
 }
 
-/// A pause and a quota do not undo one another: A runs 0–25 of a quota of a quarter, is paused at 10 for 40 ms, so that it runs
-/// 0–10 and 50–65 in the first period.
+/// A pause and a quota combine: A runs 0–25 with a quota of a quarter; with a pause of 40 ms at 10, it runs 0–10 and 50–65 in
+/// the first period.
 #[test]
 fn a_pause_and_a_quota_compose() {
     let paused = "{at: 10ms, for: 40ms, pause: {component: app}}";
@@ -124,12 +124,12 @@ fn a_pause_and_a_quota_compose() {
     // 25 ms in each of four periods; the last ends at 325.
     assert_eq!(took_ms(&result), [325.0]);
     let paused = "{at: 10ms, for: 110ms, pause: {component: app}}";
-    // 10 ms until 10, paused until 120, 25 in 120–145, 25 in 200–225, 300–325, and 15 from 400 on.
+    // 10 ms until 10, paused until 120, 25 in 120–145, 25 in 200–225, 25 in 300–325, and 15 from 400 on.
     assert_eq!(took_ms(&run(1.0, "{limit: 0.25}", &[0], IDLE, paused)), [415.0]);
 }
 
-/// By whatever threads and bursts a quota is spent, no period brings more than it, so that over a long time the cores in use
-/// are never more than the limit, and under overload exactly that.
+/// Whatever threads and bursts spend a quota, no period exceeds it, so that over a long time the cores in use never exceed the
+/// limit, and equal it under overload.
 #[test]
 fn no_more_is_used_than_the_quota() {
     for (limit, threads) in [(1.0_f64, 2), (1.0, 8), (2.5, 16), (0.3, 3)] {

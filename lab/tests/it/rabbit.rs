@@ -1,10 +1,10 @@
-//! Queues after RabbitMQ: messages that are sent to consumers, prefetch, delivery limits, durability, derived by hand.
+//! Queues modelled on RabbitMQ: push delivery, prefetch, delivery limits, durability, with figures derived by hand.
 
 use crate::queues::{COUNTS, SCENE, Scene, ended_ms, of};
 
 const RABBIT: Scene<'static> = Scene { queue: ", style: rabbitmq", ..SCENE };
 
-/// Without a prefetch all that comes is sent at once, and waits at the consumer.
+/// Without a prefetch limit, messages are pushed at once and wait at the consumer.
 ///
 /// ```text
 ///  published  0     1     2
@@ -21,14 +21,15 @@ fn without_prefetch_messages_wait_at_the_consumer() {
     let result = Scene { consumes: ", prefetch: 1", ..scene }.run();
     assert_eq!(of(&result, "q", &["queue.wait.max", "queue.depth_max", "prefetched"]), [18.0, 2.0, 0.0]);
     assert_eq!(ended_ms(&result), 30.0);
-    // The queue's prefetch is that of consumers that do not say.
+    // The queue's prefetch is the default for consumers without one of their own.
     let result = Scene { queue: ", style: rabbitmq, prefetch: 2", ..scene }.run();
     assert_eq!(of(&result, "q", &["queue.wait.max"]), [8.0]);
     let result = Scene { queue: ", style: rabbitmq, prefetch: 2", consumes: ", prefetch: 1", ..scene }.run();
     assert_eq!(of(&result, "q", &["queue.wait.max"]), [18.0]);
 }
 
-/// Two milliseconds each way. With a prefetch of 1 the next message is sent when the acknowledgement of the one before arrives.
+/// Two milliseconds each way. With a prefetch of 1, the next message is sent when the acknowledgement of the previous one
+/// arrives.
 ///
 /// ```text
 ///  sent        2     16    30
@@ -41,12 +42,12 @@ fn messages_and_acknowledgements_cross_the_network() {
     assert_eq!(of(&result, "q", &COUNTS), [3.0, 3.0, 0.0, 3.0]);
     assert_eq!(of(&result, "q", &["queue.wait.max"]), [28.0]);
     assert!((ended_ms(&result) - 42.0).abs() <= 2.0, "{}", ended_ms(&result));
-    // With 2 the next is there already.
+    // With 2, the next message is already there.
     let result = Scene { consumes: ", prefetch: 2, network: {rtt: 4ms}", ..scene }.run();
     assert!((ended_ms(&result) - 34.0).abs() <= 2.0, "{}", ended_ms(&result));
 }
 
-/// Messages are sent in turn; what one consumer holds, nobody else works on.
+/// Messages are sent round-robin; a message held by one consumer is not available to others.
 #[test]
 fn a_slow_consumer_hoards_what_it_was_sent() {
     let scene = Scene {
@@ -55,13 +56,13 @@ fn a_slow_consumer_hoards_what_it_was_sent() {
         faults: "{at: 0ms, for: 1s, slow: {component: app, replica: 0, factor: 10}}",
         ..RABBIT
     };
-    // The slow one takes 100 ms for each of its four.
+    // The slow one takes 100 ms for each of its four messages.
     assert_eq!(ended_ms(&scene.run()), 400.0);
-    // With a prefetch of 1 it gets one, and the other one the rest.
+    // With a prefetch of 1 it gets one, and the other consumer gets the rest.
     assert_eq!(ended_ms(&Scene { consumes: ", prefetch: 1", ..scene }.run()), 100.0);
 }
 
-/// What a consumer held when it died is sent to the other one.
+/// Messages held by a consumer that dies are sent to the other one.
 #[test]
 fn the_end_of_a_connection_brings_back_all_that_was_held() {
     let scene = Scene {
@@ -75,7 +76,7 @@ fn the_end_of_a_connection_brings_back_all_that_was_held() {
     assert_eq!(ended_ms(&result), 40.0);
 }
 
-/// A message may come back so often and no more.
+/// The delivery limit of a message.
 #[test]
 fn a_message_that_comes_back_too_often_is_dead_or_dropped() {
     let scene = Scene {
@@ -91,14 +92,14 @@ fn a_message_that_comes_back_too_often_is_dead_or_dropped() {
     assert_eq!(ended_ms(&result), 40.0);
     let result = Scene { queue: ", style: rabbitmq, delivery_limit: 3", more: "", ..scene }.run();
     assert_eq!(of(&result, "q", &["receives", "dead_letters", "dropped"]), [4.0, 0.0, 1.0]);
-    // As often as a quorum queue lets it by default.
+    // The default limit of a quorum queue.
     let result = Scene { queue: ", style: rabbitmq", more: "", ..scene }.run();
     assert_eq!(of(&result, "q", &["receives"]), [21.0]);
     let given_up = Scene { consumes: ", on_failure: dead_letter", ..scene }.run();
     assert_eq!(of(&given_up, "q", &["receives", "dead_letters"]), [1.0, 1.0]);
 }
 
-/// What is not durable is gone with the queue, whether it waits or is at work.
+/// Messages that are not durable are lost in a crash of the queue, whether they are waiting or in progress.
 #[test]
 fn what_is_not_durable_goes_down_with_the_queue() {
     let scene = Scene {
@@ -107,7 +108,8 @@ fn what_is_not_durable_goes_down_with_the_queue() {
         faults: "{at: 5ms, for: 3ms, kill: {component: q}}",
         ..RABBIT
     };
-    // Durable: the first is done at 10 and not heard of any more, so that all four are done again when the consumer comes back.
+    // Durable: the first one is done at 10, but its acknowledgement is lost, so all four are processed again when the consumer
+    // reconnects.
     let result = scene.run();
     assert_eq!(of(&result, "q", &["acknowledged", "lost", "queue.depth_end"]), [4.0, 0.0, 0.0]);
     let result = Scene { queue: ", style: rabbitmq, durable: false", ..scene }.run();
@@ -115,7 +117,7 @@ fn what_is_not_durable_goes_down_with_the_queue() {
     assert!(result.happenings.iter().any(|happening| happening.name == "queue_came_back_empty"));
 }
 
-/// Who stands still is sent what it has room for; who is cut off notices when it is said something.
+/// A paused consumer is sent as many messages as its prefetch allows; a disconnected one notices when data is sent to it.
 #[test]
 fn messages_wait_for_a_consumer_that_stands_still() {
     let scene = Scene {

@@ -1,11 +1,11 @@
-//! Single requests: what is told of them adds up, and telling it changes nothing.
+//! Traces of single requests: their times add up, and tracing changes nothing.
 
 use lab::Session;
 use lab::requests::{Outcome, Requests, Waterfall};
 
 use crate::harness::load;
 
-/// A run to its end, with its requests traced.
+/// Runs to the end with tracing of requests.
 fn traced(yaml: &str) -> (Session, Requests) {
     let mut session = Session::new(load(yaml), 7, None);
     session.trace_requests();
@@ -35,8 +35,8 @@ fn tracing_changes_no_byte_of_any_result() {
     }
 }
 
-/// Retries over a link with a pool to a database, no two calls at a time: every instant of a request belongs to one
-/// stretch, or to the wait for a call that was given up.
+/// Retries over a link with a pool to a database, without concurrent calls: every instant of a request belongs to one
+/// stretch, or to the wait for an abandoned call.
 #[test]
 fn stretches_and_waits_in_vain_add_up_to_the_latency() {
     let (_, requests) = traced(
@@ -62,7 +62,7 @@ components:
             _ => failed += 1,
         }
     }
-    // Those three sorts are what the sum is about.
+    // The sum is only meaningful if all three sorts occur.
     assert!(good > 50 && failed > 10 && with_given_up > 50, "{good} {failed} {with_given_up}");
 }
 
@@ -96,7 +96,7 @@ fn the_sample_is_small_and_its_slowest_come_first() {
     assert!((100..=512).contains(&lines.len()), "{}", lines.len());
     assert!(lines.is_sorted_by(|one, other| one.took_s >= other.took_s));
     assert!(lines.iter().any(|line| line.attempts == 3) && lines.iter().any(|line| line.attempts == 1));
-    // Work goes on long after its clients have left.
+    // Work continues long after its clients have given up.
     let longest_waste = waterfalls(&requests)
         .iter()
         .flat_map(|waterfall| waterfall.rows.iter().filter_map(|row| Some(row.until_s - row.wasted_from_s?)))

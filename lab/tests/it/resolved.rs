@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lab::{Loaded, Options, Session, Text, load};
 
-/// The result of a short run without what tells one source from another.
+/// The result of a short run, without the parts that identify the source.
 fn result(loaded: &Loaded) -> String {
     let mut session = Session::new(Arc::new(loaded.clone()), loaded.scenario.seed, None);
     session.run_until(3_000_000_000).expect("it runs");

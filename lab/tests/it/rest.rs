@@ -1,5 +1,5 @@
-//! When a run of finite work ends: not for faults to come, failures at random and health checks, but for work that they
-//! let go on.
+//! The end of a run until idle: it does not wait for faults to come, random failures or health checks, but for work that
+//! these would allow to continue.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use lab::{Loaded, Session};
 
 use crate::harness::{bytes, load, run_loaded};
 
-/// One request at 0 s to a service that works for 50 ms, with faults and whatever else belongs to its components.
+/// One request at 0 s to a service that works for 50 ms, with the given faults and components.
 fn scenario(of_service: &str, handler: &str, more: &str) -> Arc<Loaded> {
     load(&format!(
         "version: 1
@@ -23,7 +23,7 @@ components:
     ))
 }
 
-/// Runs it in one go, from a clone of its middle, in stretches and some events at a time, which must come to the same.
+/// Runs it in one go, from a clone of its middle, in stretches, and a few events at a time; all must give the same result.
 fn rests(loaded: &Arc<Loaded>) -> RunResult {
     let whole = run_loaded(loaded, 1);
     let mut half = Session::new(loaded.clone(), 1, None);
@@ -45,7 +45,7 @@ fn rests(loaded: &Arc<Loaded>) -> RunResult {
     whole
 }
 
-/// The calls that can never end, and when that was clear.
+/// The calls that can never end, and when that was determined.
 fn never_ends(loaded: &Arc<Loaded>) -> (Vec<(String, u64)>, f64) {
     let mut session = Session::new(loaded.clone(), 1, None);
     match session.run_to_end() {
@@ -90,10 +90,10 @@ fn work_behind_a_fault_that_ends_is_finished() {
         let result = rests(&scenario(of_service, WAIT, pause));
         assert_eq!((result.run.duration_s, result.workloads["w"].outcomes["ok"]), (10.05, 1), "{of_service}");
     }
-    // A job that nobody waits for is work, too.
+    // Fire-and-forget work counts as work, too.
     let result = rests(&scenario("", "send: jobs", &pause.replace("pause: app", "pause: jobs")));
     assert_eq!((result.run.duration_s, result.components["jobs"].outcomes["ok"]), (10.05, 1));
-    // A crash ends what a pause holds: that was the last thing that happened.
+    // A crash ends the paused call: that is the last event.
     let ends = "faults: [{at: 10ms, pause: app}, {at: 30s, kill: {component: app}}, {at: 2h, for: 1h, pause: jobs}]\n";
     let result = rests(&scenario("", WAIT, ends));
     assert_eq!((result.run.duration_s, result.workloads["w"].outcomes["reset"]), (30.0, 1));
@@ -104,10 +104,10 @@ fn calls_that_can_never_end_are_named_once_everything_else_has_had_its_turn() {
     let stuck = vec![("app".to_string(), 1)];
     let pause = "faults: [{at: 10ms, pause: app}";
     assert_eq!(never_ends(&scenario("", WAIT, &format!("{pause}]\n"))), (stuck.clone(), 0.010_000_001));
-    // What is still to come might have let it go on.
+    // A fault still to come might have let it continue.
     let later = format!("{pause}, {{at: 60s, for: 30s, slow: {{component: jobs, factor: 2}}}}]\n");
     assert_eq!(never_ends(&scenario("", WAIT, &later)), (stuck.clone(), 90.000_000_001));
-    // Failures at random would go on for ever: each had its failure and its repair.
+    // Random failures would continue forever: wait until each has failed and been repaired once.
     let random = format!("  other: {{kind: external, latency: 1ms, random: {{mtbf: 40s, mttr: 2s}}}}\n{pause}]\n");
     assert_eq!(never_ends(&scenario("", WAIT, &random)), (stuck, 42.000_000_001));
 }

@@ -1,13 +1,13 @@
-//! Runtimes: who runs when, derived by hand.
+//! Runtimes: schedules derived by hand.
 
 use lab::result::RunResult;
 
 use crate::harness::{bytes, load, run_loaded};
 
-/// A request at an instant, ms, for an operation, and how its call is made.
+/// A request: instant, ms, operation, and settings of its call.
 pub(crate) type Request<'a> = (u64, &'a str, &'a str);
 
-/// Requests to a service called `app`; how long each takes, µs (0 if nothing good came of it), and the whole result.
+/// Sends requests to a service called `app`; returns the latency of each, µs (0 for a failure), and the whole result.
 pub(crate) fn run(service: &str, requests: &[Request<'_>], faults: &str) -> (Vec<u64>, RunResult) {
     let workloads: String = requests
         .iter()
@@ -50,7 +50,7 @@ fn workers_share_one_line_of_what_is_ready_and_of_what_has_not_begun() {
     assert_eq!(with(2), [9, 9, 11]);
 }
 
-/// Half a core: two workers that both have code to run get a quarter each.
+/// Half a core: two workers with code to run get a quarter each.
 #[test]
 fn workers_share_the_cores_that_there_are() {
     let service = "cpu: 0.5, runtime: {async: {workers: 2}}, handlers: {default: [{cpu: 4ms}]}";
@@ -59,7 +59,7 @@ fn workers_share_the_cores_that_there_are() {
     assert_eq!(took_ms(service, &[(0, "default", ""), (0, "default", "")]), [8, 16], "half a core makes one worker");
 }
 
-/// Three calls of 2 ms, 10 ms that block, 1 ms, at 0, 1 and 2 ms, and one of 1 ms at 5 ms.
+/// Three calls at 0, 1 and 2 ms with 2 ms of code, 10 ms of blocking and 1 ms of code, and one with 1 ms of code at 5 ms.
 ///
 /// ```text
 ///  1 worker, 1 thread    worker: 0–2, 2–4, 4–6, light 6–7, 12–13, 22–23, 32–33   thread: 2–12, 12–22, 22–32
@@ -84,7 +84,7 @@ fn what_blocks_leaves_the_worker_for_a_thread_of_its_own() {
 #[test]
 fn threads_that_block_and_steps_that_wait_for_one_are_counted() {
     let service = "runtime: {async: {workers: 1, blocking_threads: 2}}, handlers: {default: [{block: 10ms}]}";
-    // Two run from 0, one waits until 10 ms: 30 ms of threads and 10 ms of waiting in 20 ms.
+    // Two run from 0, one waits until 10 ms: 30 thread-milliseconds of work and 10 of waiting in 20 ms.
     let (took, result) = run(service, &[(0, "default", ""); 3], "");
     assert_eq!(took, [10_000, 10_000, 20_000]);
     let own = &result.components["app"].own;
@@ -93,7 +93,7 @@ fn threads_that_block_and_steps_that_wait_for_one_are_counted() {
         let found = own[&format!("blocking.{figure}")];
         assert!((found - expected).abs() < 1e-6, "{figure}: {found}");
     }
-    // No piece of code takes any time, so the worker is never seen at work.
+    // The code takes no time, so the worker never appears busy.
     assert_eq!(result.components["app"].utilization, Some(0.0));
 }
 
@@ -118,7 +118,7 @@ fn a_call_that_blocks_already_is_not_stopped_by_its_caller() {
     let service =
         "runtime: {async: {workers: 1, blocking_threads: 1}}, handlers: {default: [{block: 10ms}, {cpu: 1ms}]}, cpu: 1";
     let requests = [(0, "default", ", timeout: 5ms, propagate: [cancel]"), (1, "default", "")];
-    // It blocks until 10 ms and is over then, without its last step.
+    // It blocks until 10 ms and then ends without its last step.
     assert_eq!(run(service, &requests, "").0, [0, 20_000]);
 }
 
@@ -139,7 +139,7 @@ fn a_crash_frees_threads_and_forgets_who_waits_for_one() {
     assert_eq!(took, [0, 0, 100_000]);
 }
 
-/// A result but for what it says of the scenario's own text.
+/// A result without the parts that describe the scenario's text.
 fn figures(mut result: RunResult) -> RunResult {
     result.scenario = Default::default();
     result.run = Default::default();
@@ -173,11 +173,11 @@ faults:
             let [one, other] = ["event_loop: {loops: 1}", "async: {workers: 1, blocking_threads: 0}"]
                 .map(|runtime| figures(run_loaded(&with(runtime, steps), seed)));
             assert!(one.workloads["w"].outcomes["ok"] > 1_000, "{:?}", one.workloads["w"].outcomes);
-            // They call what tasks run on by different words.
+            // They have different nouns for the workers that run tasks.
             let same_words = |result| bytes(result).replace("\"noun\":\"workers\"", "\"noun\":\"loops\"");
             assert_eq!(same_words(&one), same_words(&other), "seed {seed}");
         }
-        // Where nothing blocks, threads for it make no difference to anybody.
+        // If nothing blocks, blocking threads make no difference.
         let [without, with] = ["event_loop: {loops: 1}", "async: {workers: 1}"]
             .map(|runtime| run_loaded(&with(runtime, ""), seed).workloads);
         assert_eq!(serde_json::to_string(&without).ok(), serde_json::to_string(&with).ok(), "seed {seed}");

@@ -1,7 +1,7 @@
-//! Who runs when on each runtime, derived by hand.
+//! Schedules of each runtime, derived by hand.
 //!
-//! Requests are named A, B, C in the order in which they come. A table has a line for each worker, with who runs there from
-//! when until when, in milliseconds.
+//! Requests are named A, B, C in order of arrival. A table has a line for each worker, with the requests that run there and
+//! their start and end, in milliseconds.
 
 use lab::result::RunResult;
 
@@ -24,7 +24,7 @@ fn about(found: f64, expected: f64) {
 /// ```text
 ///  A 25, B 25 at 0      A 0–10   B 10–20   A 20–30   B 30–40   A 40–45   B 45–50
 ///  A 25 at 0, B 2 at 1  A 0–10   B 10–12   A 12–27
-///  A 25 at 0, B 2 at 12 A 0–20, since the slice of 10 ms begins anew at 10   B 20–22   A 22–27
+///  A 25 at 0, B 2 at 12 A 0–20, since the slice of 10 ms restarts at 10   B 20–22   A 22–27
 /// ```
 #[test]
 fn a_goroutine_makes_way_after_ten_milliseconds() {
@@ -34,10 +34,11 @@ fn a_goroutine_makes_way_after_ten_milliseconds() {
     assert_eq!(took_ms(service, &[default(0), (12, "short", "")]), [27, 10]);
 }
 
-/// A task that never has to wait for its lock makes way after as many as its budget says: 1 ms of code under a lock, 10 times.
+/// A task that never has to wait for its lock yields after the number of locks in its budget: 1 ms of code under a lock, 10
+/// times.
 ///
 /// ```text
-///  budget 4    A 0–3, since the fourth lock is taken before it makes way   B 3–4   A 4–11, alone
+///  budget 4    A 0–3, since the fourth lock is taken before it yields   B 3–4   A 4–11, alone
 ///  128         A 0–10   B 10–11
 /// ```
 #[test]
@@ -51,14 +52,13 @@ fn a_task_that_never_waits_makes_way_after_its_budget() {
     assert_eq!(took_ms(&with(""), &[default(0), (1, "short", "")]), [10, 10]);
 }
 
-/// Work stealing leaves no processor idle while a goroutine is ready.
+/// Work stealing leaves no processor idle while a goroutine is ready. A, B and C have 20 ms of code and arrive at 0; D has
+/// 3 ms and arrives at 12.
 ///
 /// ```text
-///  2 procs   A 0–10   C 10–20   A 20–30   C 30–40        D 3 at 12: behind B, which waits since 10
-///            B 0–10   D 12–15?
+///  proc 1   A 0–10   C 10–20   B 20–30
+///  proc 2   B 0–10   A 10–20   D 20–23   C 23–33
 /// ```
-/// With A, B, C of 20 ms at 0 and D of 3 ms at 12: A and B 0–10; C, which waits since 0, 10–20; A, ready since 10, 10–20 on
-/// the other; B since 10 and D since 12 wait: B 20–30 and D 20–23; C 23–33.
 #[test]
 fn processors_share_one_line_of_what_is_ready() {
     let service = "cpu: 2, runtime: goroutines, handlers: {default: [{cpu: 20ms}], short: [{cpu: 3ms}]}";
@@ -66,7 +66,7 @@ fn processors_share_one_line_of_what_is_ready() {
     assert_eq!(took_ms(service, &requests), [20, 30, 33, 11]);
 }
 
-/// One processor, 2 ms, 10 ms that block, 1 ms, and one of 1 ms at 5.
+/// One processor; three requests with 2 ms of code, 10 ms of blocking and 1 ms of code, and one with 1 ms of code at 5.
 ///
 /// ```text
 ///  proc      A 0–2   B 2–4   C 4–6   light 6–7   A 12–13   B 14–15   C 16–17
@@ -80,7 +80,7 @@ fn a_goroutine_that_blocks_leaves_its_processor() {
     assert_eq!(took_ms(&service, &requests), [13, 14, 15, 2]);
 }
 
-/// A switch of 1 ms before each turn, also before that of a goroutine that was cut short.
+/// A switch of 1 ms before each turn, including turns of a preempted goroutine.
 ///
 /// ```text
 ///  2, wait 5, 1, twice   A 0–3   B 3–6   A 8–10   B 11–13
@@ -98,8 +98,8 @@ fn switches_take_a_core() {
     assert_eq!(took_ms(&with("{cpu: 25ms}"), &[default(0), default(0)]), [48, 56]);
 }
 
-/// 10,000 requests a second that go on five times: 50,000 switches of 10 µs a second keep half a core busy, those of `async`
-/// tasks half a percent.
+/// 10,000 requests per second with five turns each: 50,000 switches of 10 µs per second keep half a core busy, those of
+/// `async` tasks half a percent.
 #[test]
 fn fifty_thousand_switches_a_second_cost_what_they_cost() {
     let with = |runtime: &str| {
@@ -130,19 +130,20 @@ components:
     }
 }
 
-/// One carrier, 2 ms, 10 ms in native code, 1 ms: `A 0–13   B 13–26   C 26–39`. Code of 25 ms is not cut short.
+/// One carrier; 2 ms of code, 10 ms of native code, 1 ms of code: `A 0–13   B 13–26   C 26–39`. Code of 25 ms is not
+/// preempted.
 #[test]
 fn a_virtual_thread_is_pinned_in_native_code_and_never_cut_short() {
     let handlers = "{default: [{cpu: 2ms}, {block: 10ms}, {cpu: 1ms}], long: [{cpu: 25ms}], short: [{cpu: 2ms}]}";
     let service = format!("cpu: 1, runtime: virtual_threads, handlers: {handlers}");
     let (took, result) = run(&service, &THREE, "");
     assert_eq!(took, [13_000, 25_000, 37_000]);
-    // For 30 of 39 ms the carrier is held by a thread that waits.
+    // For 30 of 39 ms, a waiting thread holds the carrier.
     about(own(&result, "blocked"), 30.0 / 39.0);
     assert_eq!(took_ms(&service, &[(0, "long", ""), (1, "short", "")]), [25, 26]);
 }
 
-/// 2 ms and a wait of 10 ms under a lock, and one of 1 ms that takes none.
+/// 2 ms of code and a wait of 10 ms under a lock, and a request of 1 ms without a lock.
 ///
 /// ```text
 ///  from JDK 24 on   A 0–2   light 2–3   B 12–14               B has the lock from 12
@@ -161,7 +162,7 @@ fn locks_pin_virtual_threads_where_they_are_monitors() {
 
 /// ```text
 ///  A 25 at 0, B 2 at 1: B asks at 6     A 0–6   B 6–8   A 8–27
-///  four of 20 at 0      one after the other for 5 ms each, in the order in which they came: 65, 70, 75, 80
+///  four of 20 at 0      in turns of 5 ms each, in order of arrival: 65, 70, 75, 80
 /// ```
 #[test]
 fn threads_take_the_interpreter_in_turns_of_five_milliseconds() {
@@ -175,8 +176,8 @@ fn threads_take_the_interpreter_in_turns_of_five_milliseconds() {
     assert_eq!(took_ms(&free, &[default(0); 4]), [20; 4]);
 }
 
-/// Beside 60 ms of work, a thread that only waits twice for 1 ms asks for the interpreter three times, and waits 5 ms for it each
-/// time: it takes 17 ms instead of 2.
+/// Beside 60 ms of work, a thread that only waits twice for 1 ms requests the interpreter three times, and waits 5 ms for it
+/// each time: it takes 17 ms instead of 2.
 #[test]
 fn a_thread_that_waits_pays_at_every_wake_up() {
     let service = "cpu: 4, runtime: {gil_threads: {threads: 4}}, \
@@ -185,7 +186,7 @@ fn a_thread_that_waits_pays_at_every_wake_up() {
     assert_eq!(took_ms(service, &[(0, "io", "")]), [2]);
 }
 
-/// What blocks gives the interpreter back, and four threads that wait do so side by side.
+/// Blocking calls release the interpreter, so that four waiting threads wait concurrently.
 #[test]
 fn threads_that_wait_do_not_hold_the_interpreter() {
     let service =
@@ -214,8 +215,8 @@ fn processes_serve_one_call_each_and_are_replaced() {
     about(own(&result, "workers_replaced"), 1.0);
 }
 
-/// Instances start in 100 ms and go after 50 ms without a call. A 0–110 and B 5–115, both cold; C at 120 takes that of B, which
-/// was in use last, until 130; D at 200 finds none: those of A and C have gone at 160 and 180.
+/// Instances start in 100 ms and stop after 50 ms without a call. A 0–110 and B 5–115 are cold starts; C at 120 takes the
+/// instance of B, the most recently used one, until 130; D at 200 finds none: those of A and C stopped at 160 and 180.
 #[test]
 fn a_call_takes_an_idle_instance_or_one_is_started_for_it() {
     let service = "start_up: 100ms, runtime: {single: {keep: 50ms}}, handlers: {default: [{wait: 10ms}]}";
@@ -236,26 +237,26 @@ fn calls_beyond_what_an_account_has_are_refused() {
         (took, result.components["app"].outcomes.get("rate_limited").copied().unwrap_or(0))
     };
     assert_eq!(refused("account: 1", &[default(0), default(1), default(11)]), (vec![10_000, 0, 10_000], 1));
-    // Two at once, then one a second.
+    // Two at once, then one per second.
     let requests = [default(0), default(0), default(0), default(5)];
     assert_eq!(refused("burst: 2, per_10s: 10", &requests), (vec![10_000, 10_000, 0, 0], 2));
     assert_eq!(refused("burst: 2, per_10s: 10", &[default(0), default(0), default(1000)]).1, 0);
 }
 
-/// A core of its own for each instance, half as fast where it has half of one.
+/// Each instance has its own core, half as fast if its share is half a core.
 #[test]
 fn instances_do_not_share_their_cores() {
     let service = "cpu: 0.5, runtime: single, handlers: {default: [{cpu: 10ms}]}";
     assert_eq!(took_ms(service, &[default(0), default(0)]), [20, 20]);
 }
 
-/// One that waits 3 ms and computes 2, and three that compute 4.
+/// One request with a wait of 3 ms and 2 ms of code, and three with 4 ms of code.
 ///
 /// ```text
 ///  fifo           B 0–4   C 4–8    D 8–12   A 12–14, ready since 3, behind C (1) and D (2)
 ///  timers first   B 0–4   A 4–6    C 6–10   D 10–14
 /// ```
-/// One whose wait ends at 7, in the middle of the batch of C and D, waits for its end.
+/// A wait that ends at 7, in the middle of the batch of C and D, waits for the end of the batch.
 #[test]
 fn timers_go_first_and_wait_for_the_end_of_a_batch() {
     let with = |order: &str| {
@@ -269,7 +270,7 @@ fn timers_go_first_and_wait_for_the_end_of_a_batch() {
     assert_eq!(took_ms(&with("timers_first"), &requests), [6, 4, 9, 12, 16]);
 }
 
-/// Node's timers begin and end at whole milliseconds: 2.9 ms from 0 are 2, and less than one is one.
+/// Node's timers start and end at whole milliseconds: 2.9 ms from 0 become 2, and less than one becomes one.
 #[test]
 fn timers_have_a_granularity() {
     let with = |runtime: &str| {
@@ -281,8 +282,8 @@ fn timers_have_a_granularity() {
     assert_eq!(run(&with("node"), &requests, "").0, [2_000, 1_000]);
 }
 
-/// A loop of Node asks the poller for whole milliseconds from when it falls asleep, and runs the timers that were due when it began
-/// to.
+/// A Node loop asks the poller for whole milliseconds, starting when it falls asleep, and runs the timers that were due when
+/// it started to run timers.
 ///
 /// ```text
 ///  A 0.5, wait 1, 0.5             A 0–0.5 (due at 1), asleep until 1.5, A 1.5–2
@@ -324,7 +325,7 @@ fn what_is_offloaded_leaves_the_loop() {
     assert_eq!(took_ms(&service, &requests), [11, 20, 1]);
 }
 
-/// 50 ms of code in one piece keep a call of 1 ms waiting for 45, in pieces of 10 for 5.
+/// 50 ms of code in one piece keep a call of 1 ms waiting for 45 ms; in pieces of 10 ms, for 5 ms.
 #[test]
 fn code_in_pieces_lets_others_in() {
     let with = |handler: &str| {
@@ -335,10 +336,10 @@ fn code_in_pieces_lets_others_in() {
     assert_eq!(took_ms(&with("{repeat: {times: 5, steps: [{cpu: 10ms}, {wait: 0s}]}}"), &requests), [51, 6]);
 }
 
-/// A look of the poller takes 1 ms and 1 ms for each that is ready, or 0.5 ms for each of ten that are watched.
+/// A poll takes 1 ms plus 1 ms per ready request, or plus 0.5 ms for each of ten watched connections.
 ///
 /// ```text
-///  epoll    A 0–4 (1 + 1 + 2)   a look that finds two: B 4–9 (1 + 2 + 2)   C 9–11
+///  epoll    A 0–4 (1 + 1 + 2)   a poll that finds two: B 4–9 (1 + 2 + 2)   C 9–11
 ///  select   A 0–8 (1 + 5 + 2)   B 8–16                                     C 16–18
 /// ```
 #[test]
@@ -350,7 +351,7 @@ fn looking_for_what_is_ready_takes_the_loop() {
     assert_eq!(took_ms(&with("select: {wake: 1ms, each: 500us, watched: 10}"), &[default(0); 3]), [8, 16, 18]);
 }
 
-/// A block from 130 to 630 ms: a timer that was due at 200 comes at 630.
+/// Blocked from 130 to 630 ms: a timer that was due at 200 fires at 630.
 #[test]
 fn a_blocked_loop_lags() {
     let service = "runtime: event_loop, handlers: {default: [{block: 500ms}]}";

@@ -1,29 +1,29 @@
-//! Queues after Amazon SQS: visibility, batches, delays, retention, dead letters, derived by hand.
+//! Queues modelled on Amazon SQS: visibility, batches, delays, retention, dead letters, with figures derived by hand.
 
 use lab::result::RunResult;
 
 use crate::harness::{load, run_loaded};
 use crate::queues::{COUNTS, SCENE, Scene, ended_ms, of};
 
-/// Messages stay invisible for 30 ms; a worker takes 10 ms for one.
+/// Messages stay invisible for 30 ms; a worker takes 10 ms per message.
 const SQS: Scene<'static> = Scene { queue: ", style: sqs, visibility_timeout: 30ms", ..SCENE };
 
-/// With a handler that takes so long, and so many workers.
+/// A consumer with this number of workers and a handler of this duration.
 fn worker(threads: u32, takes: &str) -> String {
     format!("runtime: {{thread_pool: {{threads: {threads}}}}}, handlers: {{default: [{takes}]}}")
 }
 
-/// Counts of the queue `q`: published, received, received again, acknowledged, dead letters, duplicates.
+/// Counts of the queue `q`: published, received, redelivered, acknowledged, dead letters, duplicates.
 const ALL: [&str; 6] = ["published", "receives", "redelivered", "acknowledged", "dead_letters", "duplicates"];
 
-/// A worker that takes 45 ms for a message that is invisible for 30 ms keeps it nevertheless if nobody else receives it: who received
-/// a message last can delete it.
+/// A worker that takes 45 ms for a message that is invisible for 30 ms can still delete it if no other consumer has received
+/// it: the last receiver of a message can delete it.
 #[test]
 fn a_message_that_nobody_else_has_received_is_deleted_late() {
     let result = Scene { publishes_ms: &[0], service: &worker(1, "{wait: 45ms}"), ..SQS }.run();
     assert_eq!(of(&result, "q", &ALL), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
     assert_eq!(ended_ms(&result), 45.0);
-    // It waited from 30 to 45 ms.
+    // It was waiting from 30 to 45 ms.
     assert_eq!(of(&result, "q", &["queue.depth", "unacknowledged"]), [0.333, 0.667]);
 }
 
@@ -32,7 +32,7 @@ fn a_message_that_nobody_else_has_received_is_deleted_late() {
 ///  worker 1    0─────────45  60──────────105
 ///  worker 2           30────────75
 /// ```
-/// Each deletes too late, since the message has been received again by then.
+/// Each one deletes too late, since the message has been received again by then.
 #[test]
 fn processing_that_outlasts_visibility_is_repeated_until_the_message_is_dead() {
     let scene = Scene {
@@ -47,13 +47,13 @@ fn processing_that_outlasts_visibility_is_repeated_until_the_message_is_dead() {
     assert_eq!(of(&result, "q", &["receives_max"]), [3.0]);
     assert_eq!(of(&result, "dead", &["published", "queue.depth_end"]), [1.0, 1.0]);
     assert_eq!(ended_ms(&result), 105.0, "dead letters keep no run going");
-    // Who asks for more time is left alone.
+    // A consumer that extends the visibility keeps the message.
     let result = Scene { consumes: ", extend_visibility: true", ..scene }.run();
     assert_eq!(of(&result, "q", &ALL), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
     assert_eq!(ended_ms(&result), 45.0);
 }
 
-/// Poison is received exactly so often as it may be, one visibility after the other.
+/// A poison message is received exactly as often as the limit allows, once per visibility timeout.
 #[test]
 fn poison_is_received_exactly_as_often_as_it_may_be() {
     let scene = Scene {
@@ -66,11 +66,11 @@ fn poison_is_received_exactly_as_often_as_it_may_be() {
     let result = scene.run();
     assert_eq!(of(&result, "q", &ALL), [1.0, 4.0, 3.0, 0.0, 1.0, 0.0]);
     assert_eq!(ended_ms(&result), 120.0, "received at 0, 30, 60, 90, and dead at 120");
-    // Made visible at once, it fails four times in a row.
+    // If it is made visible immediately, it fails four times in a row.
     let requeued = Scene { consumes: ", on_failure: requeue", ..scene }.run();
     assert_eq!(of(&requeued, "q", &ALL), [1.0, 4.0, 3.0, 0.0, 1.0, 0.0]);
     assert_eq!(ended_ms(&requeued), 40.0);
-    // Given up at once, or for good.
+    // The consumer gives the message up after the first failure.
     let given_up = Scene { consumes: ", on_failure: dead_letter", ..scene }.run();
     assert_eq!(of(&given_up, "q", &ALL), [1.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
     assert_eq!(ended_ms(&given_up), 10.0);
@@ -78,7 +78,8 @@ fn poison_is_received_exactly_as_often_as_it_may_be() {
     assert_eq!(of(&skipped, "q", &ALL), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
 }
 
-/// The first goes alone to the poll that stands; the others come together when the worker asks again, and are deleted together.
+/// The first message goes alone to the waiting poll; the others come together when the worker polls again, and are deleted
+/// together.
 ///
 /// ```text
 ///  handed out   0    10         40
@@ -96,9 +97,9 @@ fn a_batch_is_worked_on_one_by_one_and_deleted_together() {
     let result = scene.run();
     assert_eq!(of(&result, "q", &ALL), [5.0, 5.0, 0.0, 5.0, 0.0, 0.0]);
     assert_eq!(ended_ms(&result), 50.0);
-    // One until 10, three until 40, one until 50.
+    // One in flight until 10, three until 40, one until 50.
     assert_eq!(of(&result, "q", &["unacknowledged", "queue.wait.max"]), [2.2, 36.0]);
-    // The last of three is at work from 30 after it was received at 10: 25 ms are too short for it.
+    // The last of three is at work from 30, after being received at 10: a timeout of 25 ms is too short for it.
     let short = Scene { queue: ", style: sqs, visibility_timeout: 25ms", publishes_ms: &[0, 1, 2, 3], ..scene };
     let result = Scene { service: &worker(2, "{wait: 10ms}"), consumes: ", batch: 3, concurrency: 1", ..short }.run();
     assert_eq!(of(&result, "q", &["receives", "acknowledged", "duplicates"]), [4.0, 4.0, 0.0], "nobody else asks");
@@ -106,7 +107,7 @@ fn a_batch_is_worked_on_one_by_one_and_deleted_together() {
     assert!(of(&result, "q", &["duplicates"])[0] >= 1.0, "somebody else does");
 }
 
-/// Of a batch of three the middle one fails.
+/// In a batch of three, the middle message fails.
 #[test]
 fn the_failure_of_one_of_a_batch_is_its_own_or_that_of_all() {
     let with = |consumes: &str| {
@@ -123,10 +124,10 @@ fn the_failure_of_one_of_a_batch_is_its_own_or_that_of_all() {
         let result = scene.run();
         (of(&result, "q", &ALL), ended_ms(&result))
     };
-    // Received at 10, deleted but for the bad one at 40, which is received again at 110 and dead at 210.
+    // Received at 10; at 40 all but the bad one are deleted, which is received again at 110 and becomes a dead letter at 210.
     assert_eq!(with(", batch: 3"), (vec![4.0, 5.0, 1.0, 3.0, 1.0, 0.0], 210.0));
-    // The batch ends at 30 with the bad one, and comes again at 110: the first of it is done twice, and all are dead at 210, since
-    // that receive ends like the one before.
+    // The batch ends with the bad one at 30, and returns at 110: its first message is processed twice, and all become dead
+    // letters at 210, since the second receive ends like the first.
     let (counts, ended) = with(", batch: 3, partial_failures: false");
     assert_eq!(counts, [4.0, 7.0, 3.0, 1.0, 3.0, 1.0]);
     assert_eq!(ended, 210.0);
@@ -141,7 +142,7 @@ fn a_delayed_message_is_received_when_its_time_has_come() {
     assert_eq!(ended_ms(&result), 40.0);
 }
 
-/// The consumer is away for two minutes, and messages are kept for one.
+/// The consumer is down for two minutes, and the retention period is one.
 #[test]
 fn messages_that_are_too_old_are_thrown_away() {
     let scene = Scene {
@@ -152,7 +153,8 @@ fn messages_that_are_too_old_are_thrown_away() {
     };
     let result = scene.run();
     assert_eq!(of(&result, "q", &["published", "receives", "acknowledged", "expired"]), [3.0, 2.0, 1.0, 2.0]);
-    // Its poll stands for 20 s after it has died: the first goes to nobody, is visible again after 30 s, and is too old at 61 s.
+    // The dead consumer's poll stays open for 20 s: the first message is handed out to it, becomes visible again after 30 s, and
+    // expires at 61 s.
     assert_eq!(of(&result, "q", &["redelivered", "queue.oldest_age"]), [0.0, 60_000.0]);
 }
 
@@ -170,8 +172,8 @@ fn so_many_are_in_flight_and_no_more() {
     assert!(result.happenings.iter().any(|happening| happening.name == "in_flight_full"), "{:?}", result.happenings);
 }
 
-/// SQS is not told that a consumer has died. What it had, and what is handed out to its poll that still stands, is invisible
-/// until its time is over.
+/// SQS does not notice the death of a consumer. Messages in progress there, and messages handed out to its open poll, stay
+/// invisible until their timeout.
 #[test]
 fn a_dead_consumer_is_noticed_by_what_it_does_not_delete() {
     let scene = Scene {
@@ -180,19 +182,20 @@ fn a_dead_consumer_is_noticed_by_what_it_does_not_delete() {
         queue: ", style: sqs, visibility_timeout: 30ms",
         ..SCENE
     };
-    // The first replica has the first message, and dies at 5: the message is visible at 30, and the second replica has it until 38.
+    // The first replica receives the first message and dies at 5: the message is visible at 30, and the second replica has it
+    // until 38.
     let result = Scene { faults: "{at: 5ms, kill: {component: app, replica: 0}}", ..scene }.run();
     assert_eq!(of(&result, "q", &ALL), [2.0, 3.0, 1.0, 2.0, 0.0, 0.0]);
     assert_eq!(ended_ms(&result), 38.0);
-    // It dies at 9, while its second poll stands behind that of the other one, which gets the second message; the third goes to
-    // nobody at 11 and comes back at 41.
+    // It dies at 9, while its second poll is queued behind that of the other replica, which gets the second message; the third
+    // is handed out to the dead replica at 11 and returns at 41.
     let scene = Scene { publishes_ms: &[0, 10, 11], ..scene };
     let result = Scene { faults: "{at: 9ms, kill: {component: app, replica: 0}}", ..scene }.run();
     assert_eq!(of(&result, "q", &ALL), [3.0, 4.0, 1.0, 3.0, 0.0, 0.0]);
     assert_eq!(ended_ms(&result), 49.0);
 }
 
-/// A poll that waits for a second is not renewed while its consumer stands still: what comes then goes to the other one.
+/// A poll that waits for a second is not renewed while its consumer is paused: messages published then go to the other one.
 #[test]
 fn who_stands_still_for_longer_than_a_poll_gets_nothing() {
     let with = |publishes_ms: &[u64]| {
@@ -207,12 +210,12 @@ fn who_stands_still_for_longer_than_a_poll_gets_nothing() {
         let result = scene.run();
         (of(&result, "q", &["receives", "redelivered"]), ended_ms(&result))
     };
-    // Both polls were made at 0. The first of the two stands until 1 s, and gets the message when its consumer goes on.
+    // Both polls start at 0. The first one waits until 1 s; its consumer gets the message when the pause ends.
     assert_eq!(with(&[500]), (vec![1.0, 0.0], 5_110.0));
     assert_eq!(with(&[1_500]), (vec![1.0, 0.0], 1_510.0));
 }
 
-/// Receives, messages and deletions cross the network.
+/// Polls, messages and deletions travel over the network.
 #[test]
 fn a_deletion_that_comes_late_over_the_network_is_late() {
     let scene = Scene {
@@ -222,21 +225,21 @@ fn a_deletion_that_comes_late_over_the_network_is_late() {
         consumes: ", network: {rtt: 10ms}",
         ..SCENE
     };
-    // Polls arrive at 5, the message at 10, it is done at 30 and deleted at 35, at the very end of its time: it is in time.
+    // Polls arrive at 5, the message at 10; it is done at 30 and deleted at 35, exactly at its timeout, which is in time.
     assert_eq!(of(&scene.run(), "q", &ALL), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
-    // A little less, and it has just been received again.
+    // With a slightly shorter timeout, it has just been received again.
     let late = Scene {
         queue: ", style: sqs, visibility_timeout: 29999us, max_receives: 2, dead_letter: dead",
         more: "  dead: {kind: queue, style: sqs}\n",
         ..scene
     };
     assert_eq!(of(&late.run(), "q", &ALL)[1..3], [2.0, 1.0]);
-    // Where nobody else asks, that does not matter.
+    // If no other poll is waiting, that does not matter.
     let result = Scene { consumes: ", network: {rtt: 10ms}, concurrency: 1", ..late }.run();
     assert_eq!(of(&result, "q", &ALL), [1.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
 }
 
-/// Publishes beyond the rate are refused, receives wait for their turn: a burst of a second's worth passes.
+/// Publishes beyond the rate are rejected, and polls wait for their turn; a burst of one second's worth passes.
 #[test]
 fn a_rate_bounds_publishes_and_receives() {
     let scene = Scene { publishes_ms: &[0; 4], queue: ", style: sqs, rate: 2/s", ..SCENE };
@@ -245,11 +248,11 @@ fn a_rate_bounds_publishes_and_receives() {
     assert_eq!((of(&result, "q", &["published"])[0], limited), (2.0, 2));
     let scene = Scene { publishes_ms: &[0, 0, 500, 1_000], service: &worker(9, "{wait: 10ms}"), ..scene };
     let result = scene.run();
-    // Tokens for receives come at 500 and 1000, too.
+    // Tokens for polls arrive at 500 and 1000, too.
     assert_eq!((of(&result, "q", &COUNTS)[1], ended_ms(&result)), (4.0, 1_010.0));
 }
 
-/// What an idempotent consumer has done is deleted without work when it comes again.
+/// If a message that an idempotent consumer has processed comes again, it is deleted without work.
 #[test]
 fn an_idempotent_consumer_works_once() {
     let scene = Scene {
@@ -260,8 +263,8 @@ fn an_idempotent_consumer_works_once() {
         more: "  dead: {kind: queue, style: sqs}\n",
         ..SCENE
     };
-    // Polls arrive at 12.5, the message at 25; it is done at 45. At 42.5 it was visible again and went to the other replica, where it
-    // arrives at 55 and is skipped.
+    // Polls arrive at 12.5, the message at 25; it is done at 45. At 42.5 it became visible again and went to the other replica,
+    // where it arrives at 55 and is skipped.
     let result = scene.run();
     assert_eq!(of(&result, "q", &["receives", "skipped", "duplicates", "acknowledged"]), [2.0, 1.0, 0.0, 1.0]);
     assert_eq!(of(&result, "app", &["arrivals"]), [1.0]);
@@ -270,7 +273,7 @@ fn an_idempotent_consumer_works_once() {
     assert!(of(&result, "q", &["duplicates"])[0] >= 1.0);
 }
 
-/// A publish that is tried again is two messages in a standard queue; an idempotent consumer knows that they are one.
+/// A retried publish gives two messages in a standard queue; an idempotent consumer knows that they are the same.
 #[test]
 fn copies_of_a_message_are_known_by_their_call() {
     let with = |consumes: &str| {
@@ -288,7 +291,7 @@ fn copies_of_a_message_are_known_by_their_call() {
     assert_eq!(with(", idempotent: true"), (vec![2.0, 2.0], 1.0));
 }
 
-/// What operators do: dead letters are moved back after the cause is mended, and count as new there.
+/// Operators move dead letters back after the cause is fixed; they count as newly published.
 #[test]
 fn dead_letters_are_redriven() {
     let scene = Scene {

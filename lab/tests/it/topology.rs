@@ -1,10 +1,15 @@
-//! Scenarios made at random: small networks of services, balancers, DNS, caches, databases, queues and services of others,
-//! with policies and faults.
+//! Random scenarios: small networks of services, balancers, DNS, caches, databases, queues and external services, with
+//! policies and faults.
 //!
-//! A scenario is made from a sequence of choices, each a number; where the sequence ends all further choices are 0, which
-//! is always the simplest. So a failing sequence can be made shorter and smaller until little but the failure is left.
+//! A scenario is generated from a sequence of choices, each a number; after the end of the sequence, all further choices are
+//! 0, which is always the simplest one. So a failing sequence can be shrunk until little remains but the failure.
 
 use std::fmt::Write;
+
+#[path = "topology/lookouts.rs"]
+mod lookouts;
+#[path = "topology/memory.rs"]
+mod memory;
 
 /// The sequence of choices.
 pub(crate) struct Choices<'a> {
@@ -24,7 +29,7 @@ impl<'a> Choices<'a> {
         options[self.below(options.len())]
     }
 
-    /// True once in `n` times; false where the choices have run out.
+    /// True once in `n` times; false if the choices have run out.
     fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == n - 1
     }
@@ -45,11 +50,9 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     let _ = writeln!(text, "run: {{duration: 20s, warmup: {warmup}, window: {window}}}");
     let services = 1 + c.below(SERVICES);
     let databases = 1 + c.below(DATABASES);
-    let cores =
-        c.of(&["", "", ", scheduler: {slice: 2ms, switch: 20us}", ", credits: {rate: 0.5, max: 2s, start: 1s}"]);
-    let _ = writeln!(text, "hosts: {{box: {{count: 2, cores: 2{cores}}}}}\nworkloads:");
+    let _ = writeln!(text, "hosts: {{box: {{count: 2, {}}}}}\nworkloads:", memory::host(&mut c));
     let workloads = 1 + c.below(2);
-    // Whom the workloads call; what comes before the first service is there only where it is called.
+    // The component called by the workloads; components in front of the first service exist only if they are called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
     let has_cache = c.once_in(2);
     let has_queue = c.once_in(3);
@@ -125,30 +128,9 @@ fn workload(c: &mut Choices<'_>, text: &mut String, nth: usize, front: &str, has
         let clients = c.of(&["", "    clients: 3\n", "    clients: {count: 20, zipf: 1}\n"]);
         text.push_str(clients);
     }
-    let knows = health_check(c);
+    let knows = lookouts::health_check(c);
     let _ = writeln!(text, "    call: {{to: {}{policies}{knows}}}", entry(front));
     open
-}
-
-/// How a link, or a balancer, finds out who is dead.
-fn health_check(c: &mut Choices<'_>) -> &'static str {
-    c.of(&[
-        "",
-        "",
-        ", health_check: instant",
-        ", health_check: instant",
-        ", health_check: {interval: 200ms, timeout: 100ms, failures: 2, successes: 1}",
-        ", health_check: {envoy: {interval: 300ms, timeout: 500ms, failures: 1, successes: 3}}",
-    ])
-}
-
-/// What else a balancer has to find out by.
-fn lookout(c: &mut Choices<'_>, check: &str) -> String {
-    let ejection = c.of(&["", "", ", outlier_ejection: {consecutive_errors: 2, interval: 500ms, base: 1s, max_ejected: 60%}"]);
-    let can_panic = !(check.is_empty() && ejection.is_empty());
-    let panic = if can_panic { c.of(&["", ", panic_threshold: 50%"]) } else { "" };
-    let discovery = c.of(&["", "", ", discovery: {delay: {exp: 200ms}}", ", discovery: kubernetes"]);
-    format!("{check}{ejection}{panic}{discovery}")
 }
 
 /// The component that a workload calls.
@@ -156,7 +138,7 @@ fn entry(front: &str) -> &str {
     front.split(' ').next().unwrap_or(front)
 }
 
-/// A balancer before the first service, a DNS before it or before the balancer.
+/// A balancer in front of the first service, a DNS in front of it or of the balancer.
 fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
     if front.contains("lb") {
         let algorithm = c.of(&[
@@ -176,8 +158,8 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
         let plain = c.once_in(2);
         let to = if plain { format!("{{to: s0{}}}", policies(c, true)) } else { "s0".to_string() };
         let per = if plain { "" } else { c.of(&["", ", per: connection"]) };
-        let check = health_check(c);
-        let knows = lookout(c, check);
+        let check = lookouts::health_check(c);
+        let knows = lookouts::lookout(c, check);
         let _ = writeln!(
             text,
             "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}{per}{knows}}}"
@@ -196,13 +178,15 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
     }
 }
 
-/// A cache before the first database.
+/// A cache in front of the first database.
 fn cache(c: &mut Choices<'_>, text: &mut String) {
     let capacity = c.of(&[100, 1, 5]);
-    let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
-    let eviction = c.of(&["lru", "fifo", "lfu"]);
-    let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
-    // Where there are two operations it must know what each does.
+    let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}", ", ttl: {time: 300ms, sliding: true}"]);
+    let eviction =
+        c.of(&["lru", "fifo", "lfu", "perfect_lfu", "random", "clock", "sieve", "s3_fifo", "tiny_lfu", "static"]);
+    let latency = c.of(&["0s", "500us", "{exp: 2ms}"]);
+    let coalesce = c.of(&["", ", coalesce: true", ", lease: {every: 50ms}"]);
+    // With two operations, it must know what each of them does.
     let ops = if text.contains("op: other") {
         c.of(&[
             ", read_ops: [default, other]",
@@ -213,15 +197,37 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     } else {
         ""
     };
+    let mut more = String::new();
+    more.push_str(c.of(&["", ", warm: 50%", ", instances: 2", ", negative_ttl: 300ms"]));
+    if !ttl.is_empty() {
+        more.push_str(c.of(&[
+            "",
+            ", stale_while_revalidate: 500ms",
+            ", stale_if_error: 1s",
+            ", early_expiry: {beta: 2}",
+            ", stale_while_revalidate: 200ms, stale_if_error: 2s, early_expiry: {}",
+        ]));
+    }
+    more.push_str(c.of(&["", ", write_back: {exp: 5ms}"]));
+    if ops.contains("write_ops") {
+        more.push_str(c.of(&[
+            "",
+            ", mode: through",
+            ", on_write: update",
+            ", on_write: keep",
+            ", mode: {behind: {flush: 300ms}}",
+        ]));
+    }
+    let mut kept = format!("capacity: {capacity}{ttl}, eviction: {eviction}{coalesce}{more}");
+    if c.once_in(8) {
+        kept = "hit_ratio: 50%".to_string();
+    }
+    let timeout = c.of(&["", ", timeout: 2ms"]);
     let policies = link(c);
-    let _ = writeln!(
-        text,
-        "  c0: {{kind: cache, to: {{to: d0{policies}}}, capacity: {capacity}{ttl}, eviction: {eviction}, latency: {latency}, \
-         coalesce: {coalesce}{ops}}}"
-    );
+    let _ = writeln!(text, "  c0: {{kind: cache, to: {{to: d0{policies}}}, {kept}, latency: {latency}{timeout}{ops}}}");
 }
 
-/// A service of somebody else.
+/// An external service.
 fn external(c: &mut Choices<'_>, text: &mut String) {
     let latency = c.of(&["10ms", "{exp: 20ms}", "0s"]);
     let errors = c.of(&["", ", errors: 20%", ", errors: {fraction: 50%, outcome: unavailable}"]);
@@ -230,12 +236,13 @@ fn external(c: &mut Choices<'_>, text: &mut String) {
     let _ = writeln!(text, "  x0: {{kind: external, latency: {latency}{errors}{rate}{concurrency}}}");
 }
 
-/// The policies of a link, each with its comma before it.
+/// The policies of a link, each preceded by a comma.
 fn link(c: &mut Choices<'_>) -> String {
-    policies(c, false)
+    // It may lead to who does not know of ties.
+    policies(c, false).replace(", tied: true", "")
 }
 
-/// The same for a link whose owner chooses for it.
+/// The same, optionally for the link of a balancer, which chooses the targets itself.
 fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
     let mut text = String::new();
     if c.once_in(2) {
@@ -252,13 +259,36 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: full}",
             ", backoff: {linear: {base: 20ms}, jitter: equal}",
             ", backoff: {exponential: {base: 10ms, max: 1s}, jitter: decorrelated}",
+            ", backoff: {exponential: {base: 10ms}, jitter: {range: [0.8, 1.2]}}",
         ]);
-        let budget = c.of(&["", ", budget: {ratio: {ratio: 10%, min: 1/s}}", ", budget: {ratio: {window: 1s}}"]);
+        let budget = c.of(&[
+            "",
+            ", budget: {ratio: {ratio: 10%, min: 1/s}}",
+            ", budget: {ratio: {window: 1s}}",
+            ", budget: {concurrent: {share: 50%, min: 1}}",
+            ", budget: {tokens: {max: 3, ratio: 0.5}}",
+            ", budget: {aws_standard: {quota: 20}}",
+            ", budget: {aws_adaptive: {quota: 50}}",
+        ]);
         let when = c.of(&["", ", when: [timeout, pool_timeout, unavailable, reset]"]);
         let _ = write!(text, ", retry: {{max_attempts: {attempts}{backoff}{budget}{when}}}");
     }
     if c.once_in(4) {
-        let _ = write!(text, ", hedge: {}", c.of(&["{delay: 20ms}", "{delay: 5ms, max: 3}", "{delay: 0s}"]));
+        let _ = write!(
+            text,
+            ", hedge: {}",
+            c.of(&[
+                "{delay: 20ms}",
+                "{delay: 5ms, max: 3}",
+                "{delay: 0s}",
+                "{delay: p80, max: 2}",
+                "{delay: 2ms, tied: true}"
+            ])
+        );
+    }
+    if c.once_in(5) {
+        let fallback = c.of(&["degraded", "{takes: {exp: 5ms}}", "{when: [timeout, breaker_open], takes: 10ms}"]);
+        let _ = write!(text, ", fallback: {fallback}");
     }
     if c.once_in(6) {
         let throttle = c.of(&["adaptive", "{adaptive: {k: 1.1, window: 1s}}"]);
@@ -287,7 +317,18 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
         let _ = write!(text, ", breaker: {breaker}");
     }
     if c.once_in(4) {
-        let concurrency = c.of(&["{fixed: 2}", "{fixed: 1, wait: 20ms}", "{fixed: 5, wait: 1s}"]);
+        let concurrency = c.of(&[
+            "{fixed: 2}",
+            "{fixed: 1, wait: 20ms}",
+            "{fixed: 5, wait: 1s}",
+            "{aimd: {initial: 3, min: 1, max: 6}, wait: 20ms}",
+            "{aimd: {initial: 3, min: 1}, window: {min: 100ms, max: 200ms, samples: 2}}",
+            "{vegas: {initial: 2, probe_multiplier: 3}}",
+            "{gradient: {initial: 5, probe_interval: 20}, wait: 1s}",
+            "{gradient2: {initial: 4, min: 1, queue_size: 1}}",
+            "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}, wait: 50ms}",
+            "{envoy_thresholds: {connections: 2, pending: 1}}",
+        ]);
         let _ = write!(text, ", concurrency: {concurrency}");
     }
     if c.once_in(3) {
@@ -343,11 +384,57 @@ fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
         if preempts { "{priority: {preempt: true}}" } else { "priority" },
     ]);
     let max = c.of(&["", "max: 10, ", "max: 0, ", "max: 2, "]);
-    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}"]);
+    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}", ", min_remaining: 5ms"]);
     format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
 }
 
-/// The settings of a queue that only its style has, each with its comma before it.
+/// Who is let in to a service with a runtime, and a link `l0`.
+fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
+    let concurrency = c.of(&[
+        "",
+        "",
+        "{fixed: 2}",
+        "{aimd: {initial: 3, min: 1}}",
+        "{gradient2: {initial: 4, min: 1}}",
+        "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}}",
+        "{vegas: {initial: 2}, window: {min: 100ms, max: 200ms, samples: 2}}",
+    ]);
+    let mut parts = Vec::new();
+    let queue = queue(c, runtime.starts_with("{thread_p"));
+    if runtime != "unlimited" || !concurrency.is_empty() {
+        parts.push(queue.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_string());
+    }
+    if !concurrency.is_empty() {
+        parts.push(format!("concurrency: {concurrency}"));
+    }
+    let rate = c.of(&[
+        "",
+        "",
+        "{token_bucket: {rate: 50/s, burst: 5}}",
+        "{fixed_window: {limit: 5, window: 100ms}, by: op}",
+        "{sliding_log: {limit: 3, window: 100ms}, by: key}",
+    ]);
+    if !rate.is_empty() {
+        parts.push(format!("rate_limit: {rate}"));
+    }
+    let holds_workers = runtime.starts_with("{thread") || runtime.starts_with("{processes");
+    let by_room = holds_workers && !runtime.contains("{start: 1ms}") || !concurrency.is_empty();
+    let shed = c.of(&[
+        "",
+        "",
+        "{dagor: {queueing: 1ms, window: 500ms, requests: 50}}",
+        "{latency: {link: l0, over: 10ms}}",
+        if by_room && queue.contains("max: ") { "{priority: {low: 30%, normal: 50%}}" } else { "" },
+    ]);
+    if !shed.is_empty() {
+        parts.push(format!("shed: {shed}"));
+    }
+    if !parts.is_empty() {
+        let _ = writeln!(text, "    admission: {{{}}}", parts.join(", "));
+    }
+}
+
+/// The settings of a queue specific to its style, each preceded by a comma.
 fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
     match style {
@@ -372,7 +459,7 @@ fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     }
 }
 
-/// What a consumer says of a queue of a style, each with its comma before it.
+/// The settings of a consumer for a queue of a style, each preceded by a comma.
 fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     let op = c.of(&["", ", op: default"]);
     let concurrency = c.of(&["", ", concurrency: 1", ", concurrency: 7"]);
@@ -391,7 +478,7 @@ fn consuming(c: &mut Choices<'_>, style: &str, queue: &str) -> String {
     format!("{op}{concurrency}{idempotent}{ack}{network}{own}")
 }
 
-/// A queue and a service that consumes from it, which calls a database; a queue for its dead letters. The queue's style.
+/// A queue, a service that consumes from it and calls a database, and a dead-letter queue. Returns the queue's style.
 fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
     let style = c.of(&["plain", "sqs", "sqs_fifo", "rabbitmq"]);
     let publish = c.of(&["", ", publish: {exp: 2ms}"]);
@@ -426,7 +513,7 @@ fn queue_and_consumer(c: &mut Choices<'_>, text: &mut String) -> &'static str {
     style
 }
 
-/// What is allowed of a link on which messages are published: each call publishes one.
+/// The policies allowed on a link that publishes messages: each call publishes one.
 fn publishing(policies: &str) -> String {
     let mut policies = policies.to_string();
     for word in [", coalesce: {", ", batch: {"] {
@@ -484,8 +571,8 @@ fn service(
         }
     }
     let _ = writeln!(text, "    runtime: {runtime}");
-    if runtime != "unlimited" && !is_single && c.once_in(2) {
-        let _ = writeln!(text, "    admission: {}", queue(c, runtime.starts_with("{thread_p")));
+    if !is_single && c.once_in(2) {
+        admission(c, text, runtime);
     }
     if c.once_in(3) {
         text.push_str("    start_up: {exp: 500ms}\n    replace_after: 1s\n");
@@ -497,7 +584,7 @@ fn service(
     let links: Vec<String> = (0..1 + c.below(2)).map(|l| format!("l{l}")).collect();
     let handlers = ["default", "other"].iter().take(1 + c.below(2)).map(|op| {
         let mut steps = steps(c, &links, 0, true);
-        // Every link is used somewhere.
+        // Use every link somewhere.
         for link in &links {
             steps.push(format!("call: {link}"));
         }
@@ -511,25 +598,33 @@ fn service(
     let handlers: Vec<String> = handlers.collect();
     let mut handlers = handlers.concat();
     if runtime == "unlimited" {
-        // There a task that never ends would hold nothing.
+        // With this runtime, a task that never ends would hold nothing.
         handlers = handlers.replace("leak: {probability: 1%}", "wait: 1ms");
     }
     let _ = write!(text, "    handlers:\n{handlers}    calls:\n");
     for link_name in &links {
+        let mut policies = policies(c, false);
         let to = if targets.len() > 1 && c.once_in(4) {
             format!("[{{to: {}, weight: 2}}, {{to: {}}}]", targets[0], targets[1])
         } else {
             targets[c.below(targets.len())].clone()
         };
-        let (policies, knows) = (link(c), health_check(c));
+        let knows = lookouts::health_check(c);
+        if ["c0", "x0"].iter().any(|other| to.contains(other)) {
+            policies = policies.replace(", tied: true", "");
+        }
+        if link_name == "l0" && links.len() > 1 {
+            policies = policies.replace("fallback: degraded", "fallback: {call: l1}");
+        }
         let _ = writeln!(text, "      {link_name}: {{to: {to}{policies}{knows}}}");
     }
     if publishes {
         let _ = writeln!(text, "      lq: {{to: q0{}}}", publishing(&link(c)));
     }
+    memory::perhaps(c, text, nth);
 }
 
-/// Steps as the inside of a flow map, each.
+/// Steps, each as the inside of a flow map.
 fn steps(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) -> Vec<String> {
     let count = c.below(4);
     (0..count).map(|_| step(c, links, depth, may_reply)).collect()
@@ -584,7 +679,7 @@ fn step(c: &mut Choices<'_>, links: &[String], depth: usize, may_reply: bool) ->
             format!("choose: [{{weight: 2, steps: {one}}}, {{steps: {other}}}]")
         }
         _ => {
-            // Locks have a name for each depth and are taken in that order, so that nobody waits for himself.
+            // Locks have a name for each depth and are taken in that order, so that no task waits for itself.
             let inside = list(steps(c, links, depth + 1, may_reply));
             format!(
                 "lock: {{name: lock{depth}, {}, steps: {inside}}}",
@@ -623,7 +718,7 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     let _ = writeln!(text, "    operations: {{default: {io}}}");
 }
 
-/// What operators do about it, and what makes it worse.
+/// Actions of operators, helpful or harmful.
 fn events(c: &mut Choices<'_>, text: &mut String, has_queue: bool) {
     let count = c.below(6).saturating_sub(3);
     if count > 0 {

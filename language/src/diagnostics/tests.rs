@@ -1,4 +1,4 @@
-//! Problems as people and editors see them.
+//! Problems as shown to people and editors.
 
 use super::*;
 use crate::document::{read_document, read_override};
@@ -11,7 +11,7 @@ struct Link {
     to: Name,
     /// How long an attempt may take.
     timeout: Option<Duration>,
-    /// Attempts at most.
+    /// Maximum number of attempts.
     #[setting(default = "3", range = "1..=100")]
     max_attempts: u32,
 }

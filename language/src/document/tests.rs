@@ -1,4 +1,4 @@
-//! What a document may say, where its pieces stand, and what is refused.
+//! What documents may contain, the positions of their parts, and what is rejected.
 
 use super::*;
 use settings::SourceId;
@@ -264,7 +264,7 @@ fn lines_that_only_some_end_are_written_so_that_they_read_back() {
     assert_eq!(to_yaml(&again).expect("YAML"), written);
 }
 
-/// Whatever a text says, reading it ends with a tree or with problems, and every place lies within the text.
+/// For any text, reading ends with a tree or with problems, and every position is within the text.
 #[test]
 fn no_text_makes_the_reader_fail() {
     const PIECES: [&str; 32] = [
@@ -311,7 +311,7 @@ fn aliases_are_bounded_by_the_bytes_that_they_expand_to() {
     assert!(bomb.len() < 200_000);
     let found = refused(bomb.as_bytes());
     assert!(found.len() == 1 && found[0].contains("more than 40000000 bytes once its aliases"), "{found:?}");
-    // Keys count as well.
+    // Keys count too.
     let keys = format!("a: &long {{{}: 1}}\nb: [{}]\n", "k".repeat(4_000), "*long, ".repeat(20_000));
     assert!(refused(keys.as_bytes())[0].contains("bytes once its aliases"));
 }

@@ -1,12 +1,12 @@
-//! The figures that a page of the reference tells of, from their declarations.
+//! The figures listed on a reference page, from their declarations.
 
 use models::figures::{declared, of_components, of_hosts, of_links, of_workloads};
 use settings::reference::{FigureRow, Measured};
 use sim_core::Figure;
 use sim_core::figures::{Dimension, Merge, Unit};
 
-/// What is measured of a topic: what its kind or policy declares, and on the page of a section, what is measured of
-/// every workload, component or link.
+/// The figures of a topic: those that its kind or policy declares, and on the page of a section, those of every
+/// workload, component or link.
 pub(super) fn measured(group: &str, name: &str) -> Measured {
     let own = declared().filter(|declared| declared.group == group && declared.owner == name);
     let own = own.flat_map(|declared| declared.figures);
@@ -47,7 +47,7 @@ fn row(figure: &Figure) -> FigureRow {
     FigureRow { metric: metric(figure), unit: unit(figure).to_string(), doc: format!("{}{kept}", figure.doc) }
 }
 
-/// The name of a figure, with what its parts are called.
+/// The name of a figure, including the pattern of its parts.
 fn metric(figure: &Figure) -> String {
     let name = figure.name;
     match (figure.by, figure.merge) {

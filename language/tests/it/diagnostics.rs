@@ -1,7 +1,7 @@
-//! What users see when a scenario is wrong: each case against an expected text.
+//! What users see for an invalid scenario: each case against an expected text.
 //!
-//! A case is a file `diagnostics/NAME.yaml` with what is shown for it in `NAME.txt`. After a change of a message,
-//! `UPDATE_EXPECTED=1 cargo test -p language --test it diagnostics` writes the texts anew; read the difference.
+//! A case is a file `diagnostics/NAME.yaml`, with the expected output in `NAME.txt`. After changing a message,
+//! `UPDATE_EXPECTED=1 cargo test -p language --test it diagnostics` rewrites the outputs; review the diff.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/diagnostics")
 }
 
-/// What is shown for a text that is refused, or its warnings.
+/// The output for a rejected text, or its warnings.
 fn shown(name: &str, bytes: &[u8], options: &Options) -> (String, Vec<Problem>) {
     let text = Text { name: name.to_string(), bytes: bytes.to_vec(), folder: None };
     let (problems, sources) = match load(&text, options) {
@@ -85,7 +85,7 @@ fn an_override_reaches_inside_what_is_written_short() {
     assert_eq!(call.timeout, Some(settings::Duration(1_000_000_000)));
 }
 
-/// Cases that are no text, or too much of it, are made here and shown in `made-NAME.txt`.
+/// Cases that are not text, or too large, are constructed here and shown in `made-NAME.txt`.
 #[test]
 fn what_is_no_text_is_refused_with_a_reason() {
     let cases: [(&str, &str, Vec<u8>); 7] = [

@@ -1,4 +1,4 @@
-//! Expected texts in files: what is found is compared with them, or written to them where `UPDATE_EXPECTED` is set.
+//! Expected texts in files: results are compared with them, or written to them if `UPDATE_EXPECTED` is set.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! From text to a checked network, and what is said of a text that is wrong.
+//! From text to a checked network, and the messages for invalid texts.
 
 mod diagnostics;
 mod expect;

@@ -1,6 +1,6 @@
-//! The schema and the reference pages in the repository are those that this program makes.
+//! The schema and the reference pages in the repository match those that this program generates.
 //!
-//! `UPDATE_EXPECTED=1 cargo test -p language --test it reference` writes them anew.
+//! `UPDATE_EXPECTED=1 cargo test -p language --test it reference` rewrites them.
 
 use std::collections::BTreeSet;
 use std::fs;

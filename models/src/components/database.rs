@@ -142,6 +142,7 @@ pub struct Database {
 
 impl Kind for Database {
     const NAME: &'static str = "database";
+    const SERVES: bool = true;
     const EXAMPLE: &'static str = EXAMPLE;
     const FIGURES: &'static [Set] = &[slots::FIGURES];
     type Settings = Settings;
@@ -199,6 +200,11 @@ impl Kind for Database {
                 checks.error("no_cpu", operation.name_span, &path, message, Some("write `cores: 4`"));
             }
         }
+        for key in settings.admission.beside_the_queue() {
+            let message = format!("a database cannot have `admission.{key}` yet");
+            let help = "put it on the links that lead here; a database has a `queue`";
+            checks.error(settings::bind::NOT_YET, checks.span(), &format!("admission.{key}"), &message, Some(help));
+        }
         if settings.admission.preempts() {
             let message = "a running query cannot be preempted";
             checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
@@ -217,7 +223,8 @@ impl Kind for Database {
         let cpu = site.cpu(settings.cores.map(|c| c.0), None, None);
         let scales = settings.contention.is_some() || site.carries_demand();
         Database {
-            door: Door::new(Some(settings.connections), settings.admission.line()),
+            door: Door::new(Some(settings.connections), settings.admission.line())
+                .with_margin(settings.admission.min_remaining()),
             heeds_more: settings.admission.heeds_more(),
             plan: Arc::new(Plan { settings: settings.clone(), operations, scales, changes: Vec::new() }),
             cpu,
@@ -234,6 +241,12 @@ impl Kind for Database {
 impl Database {
     /// A query that has its connection begins.
     fn begin(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if !cx.is_first_of_tied(call) {
+            let now = cx.now();
+            self.door.give_back(now, now, None);
+            self.next(cx);
+            return Next::reply(call, cx.answer(Outcome::Cancelled));
+        }
         self.door.note(cx, call);
         if let Some(timeout) = self.plan.settings.statement_timeout {
             let timer = cx.after_constant(timeout.0, Class::GivingUp, Timer::of(STATEMENT, call));
@@ -404,6 +417,7 @@ impl Component for Database {
         Arc::make_mut(&mut self.plan).settings = settings;
         let settings = &self.plan.settings;
         self.door.adopt(cx.now(), Some(settings.connections), settings.admission.max());
+        self.door.set_margin(settings.admission.min_remaining());
         self.next(cx);
         true
     }

@@ -14,6 +14,7 @@ use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
+use crate::restart::RestartSettings;
 
 /// The links of a component: name and settings.
 pub type Links<'a> = Vec<(&'a str, &'a LinkSettings)>;
@@ -71,6 +72,8 @@ pub trait Kind: Component + Sized {
     const FIGURES: &'static [Set] = &[];
     /// Whether it remembers what a fault can make it forget; it is told so by [`crate::change_numbers::FORGET`].
     const FORGETS: bool = false;
+    /// Whether calls wait here for their turn, of which tied copies are not begun where another one has been.
+    const SERVES: bool = false;
     /// Whether it only says whom to call: its callers reach what it calls over their own network.
     const DIRECTS: bool = false;
     /// The happenings it records with [`sim_core::Cx::happened`].
@@ -136,6 +139,30 @@ pub trait Kind: Component + Sized {
         None
     }
 
+    /// How a process that has died is started again; `None` where it is not.
+    fn restart(settings: &Self::Settings) -> Option<RestartSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// Whether the memory of its replicas is modelled, whatever runs beside them.
+    fn models_memory(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether its replicas stand still from time to time by themselves.
+    fn stands_still(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Memory that a host must have free for a replica to be placed there.
+    fn memory_requested(settings: &Self::Settings) -> u64 {
+        let _ = settings;
+        0
+    }
+
     /// How long a replica takes to come up.
     fn start_up(settings: &Self::Settings) -> Option<&Dist> {
         let _ = settings;
@@ -172,6 +199,12 @@ pub trait Kind: Component + Sized {
 
     /// Whether it does different things with different data, so that calls must say which they are about.
     fn needs_keys(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether it tells the clients of its calls apart.
+    fn goes_by_client(settings: &Self::Settings) -> bool {
         let _ = settings;
         false
     }

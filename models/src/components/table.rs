@@ -8,6 +8,7 @@ macro_rules! settings_by_kind {
         /// A component, by its `kind`.
         #[derive(Clone, Debug, PartialEq, Setting)]
         #[setting(tag = "kind")]
+        #[allow(clippy::large_enum_variant, reason = "a scenario has one for each component, and none is copied during a run")]
         pub enum ComponentSettings {
             $($(#[$doc])* $kind($module::Settings),)*
             $($(#[$missing_doc])* $missing(crate::policies::not_yet::NotYet),)*
@@ -50,6 +51,22 @@ macro_rules! settings_by_kind {
             pub fn replace_after(&self) -> Option<Span> {
                 each_kind!(self, s, Part => <Part as Kind>::replace_after(s))
             }
+            /// How a process that has died is started again.
+            pub fn restart(&self) -> Option<RestartSettings> {
+                each_kind!(self, s, Part => <Part as Kind>::restart(s))
+            }
+            /// Whether the memory of its replicas is modelled, whatever runs beside them.
+            pub fn models_memory(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::models_memory(s))
+            }
+            /// Whether its replicas stand still from time to time by themselves.
+            pub fn stands_still(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::stands_still(s))
+            }
+            /// Memory that a host must have free for a replica to be placed there.
+            pub fn memory_requested(&self) -> u64 {
+                each_kind!(self, s, Part => <Part as Kind>::memory_requested(s))
+            }
             /// How long a replica takes to come up.
             pub fn start_up(&self) -> Option<&Dist> {
                 each_kind!(self, s, Part => <Part as Kind>::start_up(s))
@@ -74,6 +91,10 @@ macro_rules! settings_by_kind {
             pub fn needs_keys(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::needs_keys(s))
             }
+            /// Whether it tells the clients of its calls apart.
+            pub fn goes_by_client(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::goes_by_client(s))
+            }
             /// Whether it says itself which data its calls are about.
             pub fn gives_keys(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::gives_keys(s))
@@ -81,6 +102,10 @@ macro_rules! settings_by_kind {
             /// Whether it remembers what a fault can make it forget.
             pub fn forgets(&self) -> bool {
                 each_kind!(self, _s, Part => <Part as Kind>::FORGETS)
+            }
+            /// Whether calls wait here for their turn.
+            pub fn serves(&self) -> bool {
+                each_kind!(self, _s, Part => <Part as Kind>::SERVES)
             }
             /// Whether it only says whom to call.
             pub fn directs(&self) -> bool {

@@ -144,6 +144,10 @@ impl Link {
         if record.phase == Phase::Tries {
             return self.copy_answered(cx, index, child, answer);
         }
+        if record.phase == Phase::FallsBack {
+            let call = self.call_of(cx, index);
+            return self.fallback_answered(cx, call, index, answer);
+        }
         debug_assert!(record.phase == Phase::Under && record.child == child.index(), "no abandoned attempt answers");
         record.phase = Phase::BacksOff;
         if let Some(timer) = record.timer.take() {
@@ -179,7 +183,7 @@ impl Link {
             return self.finish(cx, index, answer);
         }
         let now = cx.now();
-        if !self.may_repeat(now) {
+        if !self.may_repeat(now, index, Some(answer.outcome())) {
             return self.finish(cx, index, answer);
         }
         let backoff: &BackoffSettings = &self.retry().backoff;
@@ -189,17 +193,27 @@ impl Link {
         if jitter_looks_back {
             self.previous_backoffs.insert(index, wait);
         }
-        wait = wait.max(answer.retry_after_us() as Span * 1000);
+        // Those who were told the same instant do not come back together where their waits are spread by chance.
+        let told = Span::from(answer.retry_after_us()) * 1000;
+        wait = if told > 0 && backoff_is_jittered(&self.retry().backoff) {
+            told.saturating_add(wait)
+        } else {
+            wait.max(told)
+        };
         // A back-off that would end too late is not slept.
         if let Some(total) = self.total_timeout {
             while now + wait > cx.since(call) + total {
                 // Those who share the call may have more time.
-                let Some(left) = self.succeed(cx, index) else { return self.finish(cx, index, answer) };
+                let Some(left) = self.succeed(cx, index) else {
+                    self.is_not_repeated();
+                    return self.finish(cx, index, answer);
+                };
                 let then = self.finish(cx, left, answer);
                 cx.post(then);
                 call = self.call_of(cx, index);
             }
         }
+        self.causes.get_or_insert_default().count(answer.outcome());
         if wait == 0 {
             return self.attempt(cx, index);
         }
@@ -214,17 +228,34 @@ impl Link {
         Next::WAIT
     }
 
-    /// Whether the budget lets an attempt be repeated. One that it refuses is counted.
-    pub(super) fn may_repeat(&mut self, now: sim_core::Time) -> bool {
-        let may = self.budget.as_mut().is_none_or(|budget| budget.may_repeat(now));
-        self.attempts.all.retries_refused += u64::from(!may);
-        may
+    /// Whether the budget lets an attempt at a call be repeated, which has failed so or is under way. One that it refuses is
+    /// counted.
+    pub(super) fn may_repeat(&mut self, now: Time, index: u32, failure: Option<Outcome>) -> bool {
+        let Some(budget) = &mut self.budget else { return true };
+        match budget.may_repeat(now, failure) {
+            Some(price) => {
+                self.record(index).paid = price;
+                true
+            }
+            None => {
+                self.attempts.all.retries_refused += 1;
+                false
+            }
+        }
+    }
+
+    /// A retry that the budget has allowed is not made.
+    fn is_not_repeated(&mut self) {
+        if let Some(budget) = &mut self.budget {
+            budget.not_repeated();
+        }
     }
 
     /// Stops whatever is going on for a call: its attempts, its wait, its back-off.
     pub(super) fn stop(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
         let record = self.records.get_mut(index).expect("an open call has its record");
-        if let Some(timer) = record.timer.take() {
+        let timer = record.timer.take();
+        if let Some(timer) = timer {
             cx.cancel(timer);
         }
         match record.phase {
@@ -238,7 +269,13 @@ impl Link {
             }
             Phase::Tries => self.stop_copies(cx, index, outcome),
             Phase::Follows | Phase::InBatch => cx.spent(cx.open_call(record.call), Spent::Sharing),
-            Phase::BacksOff => cx.spent(cx.open_call(record.call), Spent::BackOff),
+            Phase::FallsBack => self.stop_falling_back(cx, index),
+            Phase::BacksOff => {
+                cx.spent(cx.open_call(record.call), Spent::BackOff);
+                if timer.is_some() {
+                    self.is_not_repeated();
+                }
+            }
         }
     }
 }

@@ -18,9 +18,10 @@ pub(super) struct Gates {
 }
 
 impl Gates {
-    /// Those of a link with these settings.
-    pub(super) fn of(settings: &LinkSettings, now: Time) -> Gates {
-        let all = settings.gates(now);
+    /// Those of a link with these settings, whose draws that are about no call come from a key.
+    pub(super) fn of(settings: &LinkSettings, now: Time, key: u64) -> Gates {
+        let mut all = settings.gates(now);
+        all.iter_mut().for_each(|gate| gate.seed(now, key));
         Gates { due: vec![None; all.len()], all }
     }
 

@@ -94,6 +94,7 @@ impl Link {
             Phase::Follows | Phase::InBatch => cx.spent(call, Spent::Sharing),
             Phase::BacksOff => cx.spent(call, Spent::BackOff),
             Phase::Under => {}
+            Phase::FallsBack => cx.spent(call, Spent::Service),
             Phase::Tries => {
                 let mut of = self.record(index).child;
                 while of != NOBODY {
@@ -115,7 +116,8 @@ impl Link {
         let was_set = timer.is_some_and(|timer| cx.cancel(timer));
         let now = cx.now();
         let timer = match phase {
-            Phase::Follows => None,
+            // Nobody shares a call that has failed.
+            Phase::Follows | Phase::FallsBack => None,
             Phase::InBatch => {
                 // The batch goes when its first member's wait is up, whoever leads it by then.
                 let wait = self.plan.settings.batch.as_ref().map_or(0, |batch| batch.wait.0);

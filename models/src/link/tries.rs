@@ -11,12 +11,14 @@
 
 use sim_core::calendar::{Class, TimerId};
 use sim_core::slab::Slab;
-use sim_core::{Answer, CallId, Cx, Next, Outcome, Spent, Time, Timer};
+use sim_core::{Answer, CallId, Cx, NO_TIE, Next, Outcome, Spent, Time, Timer};
 
 use super::chooser::{Source, chosen_as};
 use super::gates::Gates;
-use super::{HEDGE, Link, Phase, TRY_TIMEOUT};
+use super::{HEDGE, Link, PACED, Phase, TRY_TIMEOUT, note};
+use crate::policies::budgets::Ended;
 use crate::policies::gate::{End, Permit};
+use crate::policies::hedge::{HedgeDelay, HedgeSettings, Tracker};
 use crate::policies::link_settings::{GATES, LinkSettings};
 
 /// No other copy.
@@ -32,17 +34,28 @@ pub(super) struct Extra {
     pub(super) tries: Slab<Try>,
     /// Tells a try from another one that had its place before.
     stamp: u32,
+    /// How long attempts take, where a hedge goes by that.
+    tracker: Option<Box<Tracker>>,
+    /// By record: what ties the copies of its attempt together. Empty where nothing does.
+    ties: Vec<u64>,
 }
 
 impl Extra {
     /// The state of the start, or after a crash; measures live on.
-    pub(super) fn begin(&mut self, settings: &LinkSettings, now: Time) {
+    pub(super) fn begin(&mut self, settings: &LinkSettings, now: Time, key: u64) {
         self.tries = Slab::new();
+        self.tracker = None;
+        self.ties.clear();
         if self.gates.all.is_empty() {
-            self.gates = Gates::of(settings, now);
+            self.gates = Gates::of(settings, now, key);
         } else {
             self.gates.rebuild(now);
         }
+    }
+
+    /// What follows how long attempts take.
+    fn tracker(&mut self, now: Time) -> &mut Tracker {
+        self.tracker.get_or_insert_with(|| Box::new(Tracker::new(now)))
     }
 }
 
@@ -51,6 +64,8 @@ impl Extra {
 pub(super) enum At {
     /// It has not been sent, and waits for nothing.
     Begun,
+    /// It waits until the budget's rate lets it be sent.
+    Paced,
     /// It waits for a gate to let it pass: the first whose permit it does not have.
     Gate,
     /// It waits for a connection.
@@ -81,6 +96,8 @@ pub(super) struct Try {
     pub(super) timer: Option<TimerId>,
     /// Since when it has been where it is.
     pub(super) since: Time,
+    /// When it was begun.
+    begun: Time,
     /// When it gives up waiting for its connection.
     pub(super) limit: Time,
     /// The record of its call.
@@ -103,6 +120,8 @@ pub(super) struct Try {
     pub(super) dial: Dial,
     pub(super) at: At,
     pub(super) has_place: bool,
+    /// It has opened a connection for itself alone.
+    pub(super) has_socket: bool,
     /// How many gates it has passed.
     pub(super) passed: u8,
     /// When it passed each, and with which permit.
@@ -123,7 +142,7 @@ impl Try {
     pub(super) fn waits_for(&self) -> Option<Spent> {
         match self.at {
             At::Begun | At::Target => None,
-            At::Gate => Some(Spent::LimitWait),
+            At::Paced | At::Gate => Some(Spent::LimitWait),
             At::Pool => Some(Spent::PoolWait),
             At::Connection => Some(Spent::Connect),
         }
@@ -147,9 +166,13 @@ impl Link {
         let nth = u32::from(record.attempts);
         record.attempts += 1;
         (record.child, record.copies) = (NOBODY, 0);
+        if self.ties {
+            let tie = cx.open_tie(self.plan.targets.first().map_or(0, |target| target.rtt / 2));
+            note(&mut self.extra().ties, index, tie);
+        }
         let begun = self.begin_try(cx, index, nth);
         self.arm_hedge(cx, index);
-        self.step(cx, begun)
+        self.pace(cx, begun, false)
     }
 
     fn begin_try(&mut self, cx: &mut Cx<'_>, index: u32, ordinal: u32) -> u32 {
@@ -163,6 +186,7 @@ impl Link {
         let begun = extra.tries.insert(Try {
             timer: None,
             since: now,
+            begun: now,
             limit: Time::MAX,
             record: index,
             child: NOBODY,
@@ -176,6 +200,7 @@ impl Link {
             dial: Dial::Opens,
             at: At::Begun,
             has_place: false,
+            has_socket: false,
             passed: 0,
             permits: [(0, Permit(0)); GATES],
         });
@@ -188,10 +213,15 @@ impl Link {
     /// Lets another copy of the attempt be sent after a while, if there may be one.
     fn arm_hedge(&mut self, cx: &mut Cx<'_>, index: u32) {
         let Some(hedge) = &self.plan.settings.hedge else { return };
-        let (delay, max) = (hedge.delay.0, hedge.max);
+        let (delay, max) = (hedge.delay, hedge.max);
         if u32::from(self.record(index).copies) >= max {
             return;
         }
+        let delay = match delay {
+            HedgeDelay::After(delay) => Some(delay.0),
+            HedgeDelay::Percentile(share) => self.extra().tracker(cx.now()).delay(cx.now(), share),
+        };
+        let Some(delay) = delay else { return };
         let call = self.call_of(cx, index);
         let timer = cx.after_constant(delay, Class::First, Timer::of(HEDGE, call));
         let record = self.record(index);
@@ -200,7 +230,7 @@ impl Link {
 
     /// An attempt takes long: another copy of it is sent.
     pub(super) fn hedge(&mut self, cx: &mut Cx<'_>, index: u32) -> Next {
-        if !self.may_repeat(cx.now()) {
+        if !self.may_repeat(cx.now(), index, None) {
             return Next::WAIT;
         }
         let record = self.record(index);
@@ -208,7 +238,29 @@ impl Link {
         let ordinal = u32::from(record.attempts - 1) + u32::from(record.copies) * COPY;
         let begun = self.begin_try(cx, index, ordinal);
         self.arm_hedge(cx, index);
-        self.step(cx, begun)
+        self.pace(cx, begun, false)
+    }
+
+    /// A try goes on as soon as the budget's rate lets it be sent.
+    fn pace(&mut self, cx: &mut Cx<'_>, of: u32, has_waited: bool) -> Next {
+        let now = cx.now();
+        let Some(Err(wait)) = self.budget.as_mut().map(|budget| budget.may_send(now, has_waited)) else {
+            return self.step(cx, of);
+        };
+        let timer = cx.after(wait, Class::First, self.timer_of(PACED, of));
+        let a_try = self.a_try(of);
+        (a_try.at, a_try.since, a_try.timer) = (At::Paced, now, Some(timer));
+        Next::WAIT
+    }
+
+    /// A try that has waited for the budget's rate asks again.
+    pub(super) fn paced(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
+        if let Some(budget) = &mut self.budget {
+            budget.waits_no_longer();
+        }
+        self.spent_by(cx, of, Spent::LimitWait);
+        self.a_try(of).at = At::Begun;
+        self.pace(cx, of, true)
     }
 
     pub(super) fn extra(&mut self) -> &mut Extra {
@@ -298,6 +350,10 @@ impl Link {
         if is_copy {
             cx.stand_in(child);
         }
+        if self.ties {
+            let record = self.a_try(of).record;
+            cx.set_tie(child, self.tie_of(record));
+        }
         let a_try = self.a_try(of);
         (a_try.since, a_try.at) = (now, At::Target);
         (a_try.child, a_try.timer, a_try.target) = (child.index(), timer, Some(chosen.number));
@@ -308,6 +364,19 @@ impl Link {
             }
             None => Next::call(child),
         }
+    }
+
+    fn tie_of(&mut self, index: u32) -> u64 {
+        self.extra().ties.get(index as usize).copied().unwrap_or(NO_TIE)
+    }
+
+    /// An attempt has ended with all its copies, or one of them has failed and the others are wanted the more.
+    fn untie(&mut self, cx: &mut Cx<'_>, index: u32, is_over: bool) {
+        if !self.ties {
+            return;
+        }
+        let tie = self.tie_of(index);
+        if is_over { cx.close_tie(tie) } else { cx.free_tie(tie) }
     }
 
     fn count_begin(&mut self, of: u32) {
@@ -337,14 +406,21 @@ impl Link {
         let outcome = answer.outcome();
         let a_try = self.a_try(of);
         a_try.at = At::Begun;
-        let since = a_try.since;
+        let (since, begun) = (a_try.since, a_try.begun);
         self.attempts.end(since, outcome);
-        self.end_try(cx, of, answer, End::Answered(outcome), outcome != Outcome::Reset)
+        if outcome.is_good() {
+            self.learn_time(cx.now(), begun);
+        }
+        // A tied copy was not begun, since another one was.
+        let end = if self.ties && outcome == Outcome::Cancelled { End::Dropped } else { End::Answered(outcome) };
+        self.end_try(cx, of, answer, end, outcome != Outcome::Reset)
     }
 
     /// A try that has been sent takes too long.
     pub(super) fn try_timed_out(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let answer = cx.answer(Outcome::Timeout);
+        let begun = self.a_try(of).begun;
+        self.learn_time(cx.now(), begun);
         self.end_try(cx, of, answer, End::GivenUp(Outcome::Timeout), false)
     }
 
@@ -361,10 +437,14 @@ impl Link {
         self.close(cx, of, Ending { outcome: answer.outcome(), end, keeps_connection });
         let is_good = answer.outcome().is_good();
         if is_good {
+            self.learn_of_slower_ones(cx, index);
             self.drop_copies(cx, index, Outcome::Cancelled);
         }
         // Asked before others are let on, which may be copies of this attempt, and end it.
         let is_over = is_good || self.record(index).child == NOBODY;
+        if end != End::Dropped || is_over {
+            self.untie(cx, index, is_over);
+        }
         self.hand_on(cx);
         if !is_over {
             // Its other copies may still be answered well.
@@ -380,9 +460,28 @@ impl Link {
         self.failed(cx, index, answer)
     }
 
+    /// An attempt that began then has ended in a way that says how long attempts take.
+    fn learn_time(&mut self, now: Time, begun: Time) {
+        let Some(share) = self.plan.settings.hedge.as_ref().and_then(HedgeSettings::percentile) else { return };
+        self.extra().tracker(now).took(now, share, now - begun);
+    }
+
+    /// Another copy was faster: the others have taken this long at least.
+    fn learn_of_slower_ones(&mut self, cx: &Cx<'_>, index: u32) {
+        let mut of = self.record(index).child;
+        while of != NOBODY {
+            let (sibling, begun, at) = (self.a_try(of).sibling, self.a_try(of).begun, self.a_try(of).at);
+            if at == At::Target {
+                self.learn_time(cx.now(), begun);
+            }
+            of = sibling;
+        }
+    }
+
     /// All tries of a call are given up.
     pub(super) fn stop_copies(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
         self.drop_copies(cx, index, outcome);
+        self.untie(cx, index, true);
         self.record(index).phase = Phase::BacksOff;
         self.hand_on(cx);
     }
@@ -407,6 +506,7 @@ impl Link {
     fn close(&mut self, cx: &mut Cx<'_>, of: u32, ending: Ending) {
         let now = cx.now();
         let a_try = self.extra().tries.remove(of).expect("a try ends once");
+        let paid = self.record(a_try.record).paid;
         self.unlink(of, &a_try);
         if let Some(timer) = a_try.timer {
             cx.cancel(timer);
@@ -426,11 +526,20 @@ impl Link {
                 }
             }
             At::Gate => self.extra().gates.leave(now, of, a_try.passed),
+            At::Paced => {
+                if let Some(budget) = &mut self.budget {
+                    budget.waits_no_longer();
+                }
+            }
             At::Begun | At::Connection => {}
         }
         if let Some(target) = a_try.target {
             self.chooser.ended(target);
             self.judge(cx, (target, a_try.since), ending);
+            if a_try.has_socket {
+                // A callee that resets a connection has closed it.
+                cx.close_socket(chosen_as(&self.plan, target).node, ending.outcome != Outcome::Reset);
+            }
         }
         if let Some(pool) = self.pool.as_mut().filter(|_| a_try.has_place) {
             if let Some(connection) = a_try.connection {
@@ -445,7 +554,10 @@ impl Link {
         let permits = &a_try.permits[..usize::from(a_try.passed)];
         self.extra().gates.ended(now, permits, ending.end);
         if let Some(budget) = &mut self.budget {
-            budget.ended(now, a_try.is_repeated(), ending.outcome);
+            let (is_repeated, outcome) = (a_try.is_repeated(), ending.outcome);
+            let is_retried = ending.end != End::Dropped && self.when.contains(outcome);
+            let is_sent = a_try.child != NOBODY;
+            budget.ended(now, Ended { is_repeated, is_sent, outcome, is_retried, paid });
         }
     }
 

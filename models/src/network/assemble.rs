@@ -9,12 +9,13 @@ use sim_core::random::{Key, Stream, hash};
 use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
+use super::sockets;
 use crate::balancing::AlgorithmSettings;
 use crate::balancing::lookout::Means;
 use crate::components::ComponentSettings;
 use crate::components::site::Site;
 use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
-use crate::director::{Breaking, Director, Planned};
+use crate::director::{Breaking, Director, Life, Planned};
 use crate::directory::{ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
@@ -55,7 +56,13 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
         });
     }
     let fleets = (0..directory.components.len()).map(|component| directory.fleet_of(component)).collect();
-    Director::new(planned, breaking, fleets, directory.seed)
+    let pending = directory.components.iter().filter(|place| place.pending > 0).map(|p| (p.first, p.pending));
+    let lives = directory.components.iter().map(|place| Life {
+        restart: place.restart,
+        replace_after: place.replace_after,
+        start_up: place.start_up.clone(),
+    });
+    Director::new(planned, breaking, fleets, directory.seed).with_lives(lives.collect()).with_pending(pending.collect())
 }
 
 pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {
@@ -112,7 +119,7 @@ pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: 
         workload.set_recorded_sorts(of_recorded);
         let node = engine.add_node(Node::Workload(Box::new(workload)), place.link.group, None);
         debug_assert_eq!(node, place.node);
-        let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name };
+        let link = OwnLink { entry: &place.link, owner: node, replica: 0, of: &place.name, fallback: None };
         add_link(&settings.call, (None, Means::default()), link, directory.seed, engine);
         let (at_once, means) = (settings.call.knows_at_once(), settings.call.means());
         listen(&place.link, hearing(at_once, &means), directory, &[NodeId(node.0 + 1)], engine);
@@ -143,12 +150,14 @@ struct OwnLink<'a> {
     owner: NodeId,
     replica: u32,
     of: &'a str,
+    /// The link that answers where calls over this one fail.
+    fallback: Option<(NodeId, u32)>,
 }
 
 fn add_link(
     settings: &LinkSettings,
     (balancing, means): (Option<&AlgorithmSettings>, Means),
-    OwnLink { entry, owner, replica, of }: OwnLink<'_>,
+    OwnLink { entry, owner, replica, of, fallback }: OwnLink<'_>,
     seed: u64,
     engine: &mut Engine<Node>,
 ) {
@@ -159,6 +168,7 @@ fn add_link(
         balancing: balancing.cloned().or_else(|| settings.takes_turns().then_some(AlgorithmSettings::RoundRobin)),
         salt: hash(0, &entry.name) as u32,
         key: Key::root(seed, hash(0, &format!("{of}[{replica}].{}", entry.name)), 0).bits(),
+        fallback,
         changes: Vec::new(),
     };
     engine.add_node(Node::Link(Box::new(Link::new(Arc::new(plan)))), entry.group, Some(owner));
@@ -228,6 +238,8 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
     for (index, entry) in scenario.components.iter().enumerate() {
         let settings = &entry.value.settings;
         let links = settings.links();
+        let inbound = sockets::inbound(scenario, directory, index);
+        let pool_threads = sockets::threads_of_pools(scenario, directory, index);
         let (mut machines, name) = (Vec::new(), directory.components[index].name.clone());
         if !directory.ops_of_component(index).is_empty() {
             engine.keep_ops(directory.components[index].group, directory.ops.len());
@@ -237,12 +249,24 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             // The node is put in its place first, so that what it runs on can be noted there.
             let group = directory.components[index].group;
             engine.reserve_node(group);
-            let mut site = Site { machines: engine.machines(), directory, component: index, replica, node };
+            let (replicas, slot) = (u64::from(directory.components[index].replicas.max(1)), u64::from(replica));
+            let connections = inbound / replicas + u64::from(slot % replicas < inbound % replicas);
+            let mut site = Site {
+                machines: engine.machines(),
+                directory,
+                component: index,
+                replica,
+                node,
+                connections,
+                pool_threads,
+            };
             let part = Node::build(settings, &mut site);
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {
                 let at_once = settings.knows_at_once() || link.knows_at_once();
-                let own = OwnLink { entry: &entry, owner: node, replica, of: &name };
+                let other = link.fallback.as_ref().and_then(|fallback| fallback.call.as_ref());
+                let fallback = other.map(|other| directory.link_of(index, replica, other.as_str()));
+                let own = OwnLink { entry: &entry, owner: node, replica, of: &name, fallback };
                 let means = settings.means();
                 let hearing = match settings.balancing() {
                     Some(_) => hearing(at_once, &means),

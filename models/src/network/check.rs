@@ -54,6 +54,10 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let message = "a slice must be at least 1us";
             error("scheduler.slice", "out_of_range", message.into(), "write `slice: 3ms`");
         }
+        if entry.value.time_wait.is_some() && entry.value.ephemeral_ports.is_none() {
+            let message = "`time_wait` has no effect: the ports of these hosts are not limited";
+            error("time_wait", "no_effect", message.into(), "write `ephemeral_ports: 28232`");
+        }
         if let Some(credits) = entry.value.credits
             && credits.rate.0 >= entry.value.cores.0
         {
@@ -109,6 +113,8 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     check_clients(scenario, problems);
     check_demand(scenario, problems);
     scenario.each_link(|_, _, _, link| check_policies(link, problems));
+    check_fallbacks(scenario, problems);
+    check_ties(scenario, directory, problems);
     check_publishers(scenario, directory, problems);
     check_distances(scenario, directory, problems);
 }
@@ -214,6 +220,56 @@ fn check_policies(link: &LinkSettings, problems: &mut Problems) {
     for Flaw { code, key, message, help } in checks {
         let path = at.clone().join("health_check").join(key.as_str());
         problems.push(Problem::error(code, Span::NOWHERE, message).path(path).help(help));
+    }
+}
+
+/// Copies that are tied wait where nobody knows of ties.
+fn check_ties(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    scenario.each_link(|caller, _, _, link| {
+        for target in link.to.values.iter().filter(|_| link.hedge.as_ref().is_some_and(|hedge| hedge.tied)) {
+            let Some(at) = find_component(directory, caller, target.to.as_str()) else { continue };
+            let found = scenario.components.get(&directory.components[at].name);
+            if found.is_some_and(|component| !component.settings.serves()) {
+                let message = format!("`{}` does not know of tied requests", target.to.as_str());
+                let help = "remove `tied`, or hedge on a link that leads to a service or a database";
+                let at = path_of(link).join("hedge").join("tied");
+                problems.push(Problem::error("no_effect", target.to.span, message).path(at).help(help));
+            }
+        }
+    });
+}
+
+/// Links that answer in place of others: of the same component, and not in a circle.
+fn check_fallbacks(scenario: &Scenario, problems: &mut Problems) {
+    let other = |link: &LinkSettings| link.fallback.as_ref().and_then(|fallback| fallback.call.clone());
+    for call in scenario.workloads.iter().filter_map(|entry| other(&entry.value.call)) {
+        let message = "a workload has no other link that could answer";
+        let help = "put a service between that has both links, or write `fallback: degraded`";
+        problems.push(Problem::error("unknown_link", call.span, message).path(call.path.clone()).help(help));
+    }
+    for entry in &scenario.components {
+        let links = entry.value.settings.links();
+        let names: Vec<&str> = links.iter().map(|(name, _)| *name).collect();
+        for (name, link) in &links {
+            let Some(call) = other(link) else { continue };
+            if !names.contains(&call.as_str()) {
+                let found = Problem::unknown_name("link of this component", call.as_str(), call.span, names.clone());
+                problems.push(found.path(call.path.clone()));
+                continue;
+            }
+            let onward = |from: &str| links.iter().find(|(name, _)| *name == from).and_then(|(_, link)| other(link));
+            let mut at = Some(call.clone());
+            let leads_back = (0..links.len()).any(|_| {
+                let is_back = at.as_ref().is_some_and(|at| at.as_str() == *name);
+                at = at.take().and_then(|at| onward(at.as_str()));
+                is_back
+            });
+            if leads_back {
+                let message = format!("`{name}` falls back on itself");
+                let help = "let the last link answer with `fallback: degraded`, or without a fallback";
+                problems.push(Problem::error("call_cycle", call.span, message).path(call.path.clone()).help(help));
+            }
+        }
     }
 }
 

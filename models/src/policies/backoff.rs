@@ -2,13 +2,15 @@
 //!
 //! With base `b`, cap `m` and `n` failures so far the plain wait is `c = min(m, b·fⁿ⁻¹)`. Jitter makes of it: `full`
 //! U(0, c); `equal` c/2 + U(0, c/2); `decorrelated` min(m, U(b, 3·previous)); `none` c. (AWS Architecture Blog,
-//! *Exponential Backoff and Jitter*.)
+//! *Exponential Backoff and Jitter*.) `range: [l, h]` is c·U(l, h): gRPC's is 0.8 to 1.2 (gRFC A6), resilience4j's
+//! `randomizedWaitFactor` 0.5 is 0.5 to 1.5.
 
 use settings::{Duration, Setting};
 use sim_core::Span;
 use sim_core::random::Draw;
 
 use crate::law::Law;
+use crate::policies::flaw::Flaw;
 
 /// How the wait grows from one failure to the next.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -37,7 +39,7 @@ pub enum BackoffGrowth {
 }
 
 /// How chance spreads the waits, so that callers who failed together do not come back together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+#[derive(Clone, Copy, Debug, PartialEq, Setting)]
 pub enum Jitter {
     /// Not at all.
     None,
@@ -47,6 +49,8 @@ pub enum Jitter {
     Equal,
     /// Anything from the base to three times the wait before.
     Decorrelated,
+    /// The wait times anything between two factors: `{range: [0.8, 1.2]}` is gRPC's.
+    Range((f64, f64)),
 }
 
 /// How long a caller waits before it tries again.
@@ -93,6 +97,10 @@ impl BackoffSettings {
             Jitter::None => plain,
             Jitter::Full => draw().below(plain.saturating_add(1)),
             Jitter::Equal => plain / 2 + draw().below(plain - plain / 2 + 1),
+            Jitter::Range((low, high)) => {
+                let ends = [low, high].map(|factor| scaled(plain, factor));
+                ends[0] + draw().below(ends[1].saturating_sub(ends[0]).saturating_add(1))
+            }
             Jitter::Decorrelated => {
                 let high = if previous == 0 { base } else { previous }.saturating_mul(3).max(base);
                 (base + draw().below(high - base + 1)).min(cap)
@@ -109,6 +117,10 @@ impl BackoffSettings {
             Jitter::None => Law::always(longest),
             Jitter::Full => Law::between(0.0, longest),
             Jitter::Equal => Law::between(longest / 2.0, longest),
+            Jitter::Range((low, high)) => {
+                let plain = seconds(self.plain(failures));
+                Law::between(low * plain, high * plain)
+            }
             Jitter::Decorrelated => {
                 let (base, cap) = match &self.growth {
                     BackoffGrowth::None => return Law::always(0.0),
@@ -140,11 +152,34 @@ impl BackoffSettings {
                 };
                 (0..failures).fold(base, |wait, _| wait.saturating_mul(3)).min(cap)
             }
-            Jitter::None | Jitter::Full | Jitter::Equal => {
-                BackoffSettings { jitter: Jitter::None, ..self.clone() }.wait(failures, 0, || unreachable!("no jitter"))
-            }
+            Jitter::None | Jitter::Full | Jitter::Equal => self.plain(failures),
+            Jitter::Range((_, high)) => scaled(self.plain(failures), high),
         }
     }
+
+    /// The wait after the `failures`-th failure without jitter.
+    fn plain(&self, failures: u32) -> Span {
+        BackoffSettings { jitter: Jitter::None, ..self.clone() }.wait(failures, 0, || unreachable!("no jitter"))
+    }
+
+    /// What is wrong with the settings; keys are from `backoff` on.
+    pub fn flaws(&self) -> Vec<Flaw> {
+        let Jitter::Range((low, high)) = self.jitter else { return Vec::new() };
+        if (0.0..=100.0).contains(&low) && (low..=100.0).contains(&high) {
+            return Vec::new();
+        }
+        vec![Flaw {
+            code: "out_of_range",
+            key: "backoff.jitter.range".to_string(),
+            message: format!("no wait is between {low} and {high} times the back-off"),
+            help: "write two factors from 0 to 100, the smaller one first: `{range: [0.8, 1.2]}`".to_string(),
+        }]
+    }
+}
+
+/// A wait times a factor.
+fn scaled(wait: Span, factor: f64) -> Span {
+    (wait as f64 * factor).round() as Span
 }
 
 #[cfg(test)]
@@ -189,9 +224,24 @@ mod tests {
         assert!((mean("{exponential: {base: 100ms}, jitter: full}", 0, 200 * MS) - 100.0).abs() < 2.1);
         assert!((mean("{exponential: {base: 100ms}, jitter: equal}", 100 * MS, 200 * MS) - 150.0).abs() < 1.1);
         assert!((mean("{exponential: {base: 100ms}, jitter: decorrelated}", 100 * MS, 300 * MS) - 200.0).abs() < 2.1);
-        for (jitter, expected) in [("none", 0.2), ("full", 0.1), ("equal", 0.15), ("decorrelated", 0.35)] {
+        // 200 × U(0.8, 1.2), as gRPC.
+        let range = "{exponential: {base: 100ms}, jitter: {range: [0.8, 1.2]}}";
+        assert!((mean(range, 160 * MS, 240 * MS) - 200.0).abs() < 1.1);
+        assert_eq!(backoff(range).longest(2), 240 * MS);
+        let ranged = ("{range: [0.5, 1.5]}", 0.2);
+        for (jitter, expected) in [("none", 0.2), ("full", 0.1), ("equal", 0.15), ("decorrelated", 0.35), ranged] {
             let law = backoff(&format!("{{exponential: {{base: 100ms}}, jitter: {jitter}}}")).law(2);
             assert!((law.mean() - expected).abs() < 1e-9, "{jitter}: {}", law.mean());
         }
+    }
+
+    #[test]
+    fn a_range_of_factors_is_two_factors_in_order() {
+        let flaws = |range: &str| backoff(&format!("{{fixed: 1s, jitter: {{range: {range}}}}}")).flaws().len();
+        assert_eq!([flaws("[0.8, 1.2]"), flaws("[0, 0]"), flaws("[1, 1]")], [0, 0, 0]);
+        assert_eq!([flaws("[1.2, 0.8]"), flaws("[-1, 1]"), flaws("[1, 101]")], [1, 1, 1]);
+        // Equal factors leave nothing to chance.
+        let wait = |n| backoff("{fixed: 30ms, jitter: {range: [2, 2]}}").wait(1, 0, || draws(n));
+        assert_eq!([wait(1), wait(2)], [60 * MS, 60 * MS]);
     }
 }

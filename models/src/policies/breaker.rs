@@ -248,7 +248,8 @@ const STATE: Figure = Figure::states(
     "breaker.state",
     &["closed", "open", "half_open"],
     "Share of the time that breakers spent in each state.",
-);
+)
+.kept();
 const TRIPS: Figure = Figure::count("breaker.trips", "Number of times breakers opened.");
 const REFUSED: Figure = Figure::count("breaker.refused", "Attempts rejected by an open or half-open breaker.");
 

@@ -71,6 +71,11 @@ pub trait Gate: Clone + Debug {
     /// At the start of a run.
     fn new(settings: &Self::Settings, now: Time) -> Self;
 
+    /// Where its random numbers come from that are about no attempt; before the run begins.
+    fn seed(&mut self, now: Time, key: u64) {
+        let _ = (now, key);
+    }
+
     /// An attempt asks to pass.
     fn ask(&mut self, now: Time, who: &mut Asking<'_>) -> Verdict;
 

@@ -15,11 +15,11 @@ use super::batch::Batch;
 use super::breaker::Breaker;
 use super::coalesce::Coalescing;
 use super::concurrency::Bulkhead;
+use super::fallback::Fallback;
 use super::flaw::Flaw;
 use super::gate::{Asking, End, Gate, Permit, Refusal, Verdict};
 use super::hedge::Hedge;
 use super::network::Network;
-use super::not_yet::NotYet;
 use super::policy::{Beside, Described, Passes, Policy, Way};
 use super::pool::{Choose, Per, Pool};
 use super::rate_limit::{RateLimit, RateLimitSettings};
@@ -203,8 +203,8 @@ macro_rules! policies {
 }
 
 policies! {
-    /// Fallback answer.
-    fallback: NotYet,
+    /// An answer in place of a failure.
+    fallback: Fallback,
     /// Timeout for the whole call: waits, attempts and back-offs together.
     #[setting(live)]
     total_timeout: TotalTimeout,
@@ -236,6 +236,11 @@ policies! {
 }
 
 impl AnyGate {
+    /// [`Gate::seed`].
+    pub fn seed(&mut self, now: Time, key: u64) {
+        each_gate!(self, gate => gate.seed(now, key))
+    }
+
     /// [`Gate::ask`].
     pub fn ask(&mut self, now: Time, who: &mut Asking<'_>) -> Verdict {
         each_gate!(self, gate => gate.ask(now, who))

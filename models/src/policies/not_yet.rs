@@ -3,8 +3,6 @@
 use settings::bind::{Fields, NOT_YET, Part};
 use settings::{Book, Node, Path, Problem, Reader, Setting, Shape, Span};
 
-use super::policy::{Described, Policy};
-
 /// A setting or choice that is refused whenever it is written.
 ///
 /// It has no values, so code that matches on a choice of the language lists what is missing as `Missing(never) => match
@@ -15,31 +13,16 @@ pub enum NotYet {}
 /// What comes nearest to something that is missing, by the place where it would be written: a part of the path around it (none:
 /// anywhere), its word, and what there is.
 pub const NEAREST: &[(&str, &str, &str)] = &[
-    ("", "fallback", "`on_failure` of the `call` step, with the steps to take instead"),
-    ("budget", "concurrent", "`budget: {ratio: …}`"),
-    ("budget", "tokens", "`budget: {ratio: …}`"),
-    ("budget", "aws_standard", "`budget: {ratio: …}`"),
-    ("budget", "aws_adaptive", "`budget: {ratio: …}`"),
     ("concurrency", "aimd", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "vegas", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient2", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "envoy_gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
-    ("concurrency", "envoy_thresholds", "`concurrency: {fixed: …}`, a limit that does not adapt"),
-    ("admission", "rate_limit", "`rate_limit` of the links that lead here"),
-    ("admission", "concurrency", "`concurrency` of the links that lead here"),
-    ("admission", "shed", "`queue: {discipline: priority}`"),
+    ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
+    ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
-    ("", "gc", "the fault `pause`, with `every` and `times`"),
     ("", "autoscale", "a variant with other `replicas`"),
     ("health_check", "op", "the probe without `op`, which asks the process"),
-    ("eviction", "random", "`fifo`"),
-    ("eviction", "sieve", "`lru`"),
-    ("eviction", "s3_fifo", "`lru`"),
-    ("eviction", "tiny_lfu", "`lfu`"),
-    ("mode", "through", "`mode: aside`"),
-    ("mode", "behind", "`mode: aside`"),
-    ("", "early_expiry", "`ttl: {jitter: …}`, or `coalesce: true`"),
     ("style", "kafka", "`style: sqs_fifo`, which is in order by key"),
     ("style", "redis_stream", "`style: rabbitmq`"),
     ("on_failure", "retry", "`on_failure: requeue`"),
@@ -52,7 +35,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
     ("events", "scale", "`set`, where a setting such as `threads` may change during a run"),
     ("events", "deploy", "`set` of the new settings, or the fault `restart`"),
-    ("events", "warm", "a longer `warmup` of the run"),
 ];
 
 fn problem(span: Span, word: &str, path: &Path) -> Problem {
@@ -92,18 +74,5 @@ impl Part for NotYet {
 
     fn write_part(&self, _entries: &mut Vec<settings::Entry>) {
         match *self {}
-    }
-}
-
-/// A policy of which nothing is there yet.
-impl Policy for NotYet {
-    type Settings = NotYet;
-
-    fn brief(never: &NotYet) -> Option<String> {
-        match *never {}
-    }
-
-    fn described(never: &NotYet) -> Option<Described> {
-        match *never {}
     }
 }

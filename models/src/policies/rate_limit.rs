@@ -167,17 +167,20 @@ impl RateLimitSettings {
         }
     }
 
+    /// What is wrong with a limit that delays where calls can only be refused.
+    pub fn flaws_of_delays(limit: &LimiterSettings) -> Vec<Flaw> {
+        let Sort::Delays(..) = limit.sort() else { return Vec::new() };
+        vec![Flaw {
+            code: NOT_YET,
+            key: "leaky_bucket".to_string(),
+            message: "`leaky_bucket` delays calls, but here calls can only be rejected".to_string(),
+            help: "use `token_bucket`, or put the `leaky_bucket` on the links that call it".to_string(),
+        }]
+    }
+
     /// What cannot be had where a callee limits the rate of all its callers together.
     pub fn flaws_at_callee(&self) -> Vec<Flaw> {
-        let mut flaws = Vec::new();
-        if let Sort::Delays(..) = self.limit.sort() {
-            flaws.push(Flaw {
-                code: NOT_YET,
-                key: "leaky_bucket".to_string(),
-                message: "`leaky_bucket` delays calls, but here calls can only be rejected".to_string(),
-                help: "use `token_bucket`, or put the `leaky_bucket` on the links that call it".to_string(),
-            });
-        }
+        let mut flaws = RateLimitSettings::flaws_of_delays(&self.limit);
         if self.by.is_some() {
             flaws.push(Flaw {
                 code: NOT_YET,
@@ -197,6 +200,9 @@ const WAIT: Figure =
     Figure::mean("rate_limit.wait", "Mean wait of the attempts that waited; only with `leaky_bucket`.").in_seconds();
 const LIMITERS: Figure =
     Figure::level("rate_limit.limiters", "Operations, keys or clients that limiters track; only with `by`.");
+
+/// The figures of a rate limit that only refuses.
+pub const FIGURES_OF_CALLEES: Set = &[&REFUSED, &LIMITERS];
 
 impl Policy for RateLimit {
     const FIGURES: Set = &[&REFUSED, &DELAYED, &WAIT, &LIMITERS];

@@ -44,7 +44,7 @@ pub fn demand(steps: &[Step], passed_on: fn(Outcome) -> Outcome, around: &mut Su
             key,
             mean,
             most: at_most.get(&(link, op, key)).copied().unwrap_or(mean),
-            at_once: at_once.get(&Some((link, op, key))).copied().unwrap_or(1.0),
+            at_once: at_once.get(&Some(link)).copied().unwrap_or(1.0),
             awaited: awaited.contains_key(&(link, op, key)),
             sent: !waited_for.contains_key(&(link, op, key)),
         })
@@ -194,8 +194,7 @@ impl<'a> Walk<'a, '_, '_> {
                 Course::on(Law::always(0.0))
             }
             // The list that it stands in knows when it answers.
-            Step::Reply(_) => Course::on(Law::always(0.0)),
-            Step::Allocate(never) => match *never {},
+            Step::Reply(_) | Step::Allocate(_) => Course::on(Law::always(0.0)),
         }
     }
 
@@ -416,6 +415,15 @@ impl<'a> Walk<'a, '_, '_> {
     fn called(&mut self, step: &'a Step, times: f64) {
         if let Some(call) = step.call() {
             *self.means.entry(call.counted()).or_insert(0.0) += times;
+            // A call that is only sent goes on by itself.
+            let cuts = if matches!(step, Step::Send(_)) { &[][..] } else { &self.cuts };
+            let likely = cuts.iter().map(|(ends, _)| ends.weight()).fold(0.0, f64::max);
+            let link = call.link.as_str();
+            match self.demand.abandons.iter_mut().find(|(name, _)| name == link) {
+                Some((_, most)) => *most = most.max(likely),
+                None if likely > 0.0 => self.demand.abandons.push((link.to_string(), likely)),
+                None => {}
+            }
         }
     }
 }
@@ -461,10 +469,10 @@ fn in_a_row(one: &Course, count: u64) -> (Law, Law) {
     (done, failed)
 }
 
-/// A call that is counted, or work on a core.
-type Counted<'a> = Option<(&'a str, Option<&'a str>, Option<u64>)>;
+/// A link, or work on a core.
+type Counted<'a> = Option<&'a str>;
 
-/// How many of each call, and how many pieces of work, can be under way at the same time.
+/// How many calls over each link, and how many pieces of work, can be under way at the same time.
 fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
     let mut most: BTreeMap<Counted<'a>, f64> = BTreeMap::new();
     let mut later = |other: BTreeMap<Counted<'a>, f64>, times: f64| {
@@ -477,10 +485,10 @@ fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
         match step {
             Step::Cpu(_) => later([(None, 1.0)].into(), 1.0),
             Step::Call(call) => {
-                later(step.call().map(|call| (Some(call.counted()), 1.0)).into_iter().collect(), 1.0);
-                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(|s| at_once(s)).unwrap_or_default(), 1.0);
+                later([(Some(call.link.as_str()), 1.0)].into(), 1.0);
+                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(at_once).unwrap_or_default(), 1.0);
             }
-            Step::Send(_) => later(step.call().map(|call| (Some(call.counted()), 1.0)).into_iter().collect(), 1.0),
+            Step::Send(_) => later(step.call().map(|call| (Some(call.link.as_str()), 1.0)).into_iter().collect(), 1.0),
             Step::Parallel(parallel) => {
                 let mut all: BTreeMap<Counted<'_>, f64> = BTreeMap::new();
                 for branch in &parallel.branches {
@@ -495,8 +503,12 @@ fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
                 later(at_once(steps), 1.0);
             }
             Step::Choose(choices) => choices.iter().for_each(|choice| later(at_once(&choice.steps), 1.0)),
-            Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
-            Step::Allocate(never) => match *never {},
+            Step::Wait(_)
+            | Step::Block(_)
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Allocate(_)
+            | Step::Leak { .. } => {}
         }
     }
     most
@@ -533,8 +545,13 @@ fn most_calls<'a>(steps: &'a [Step], with_sent: bool) -> Counts<'a> {
                 choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps, with_sent)));
                 add(&mut all, &largest, 1.0);
             }
-            Step::Cpu(_) | Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
-            Step::Allocate(never) => match *never {},
+            Step::Cpu(_)
+            | Step::Wait(_)
+            | Step::Block(_)
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Allocate(_)
+            | Step::Leak { .. } => {}
         }
     }
     all

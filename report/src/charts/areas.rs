@@ -26,7 +26,7 @@ pub(crate) fn draw(
     let window_s = at_s.get(1).map_or(1.0, |second| second - at_s[0]);
     let x = Scale::exact(&chart.x, at_s.iter().flat_map(|at_s| [*at_s, at_s + window_s]), 9);
     let y = Scale::proportional(&chart.y, below.iter().copied(), 5);
-    // The legend names the layers from the top, as they are seen.
+    // The legend lists the layers from the top, in their visual order.
     let legend = layers
         .iter()
         .enumerate()
@@ -36,7 +36,7 @@ pub(crate) fn draw(
     let plot =
         frame::surround(canvas, chart, Surroundings { x, y, legend, marked, right: 0.0, grid: Grid::Horizontal })?;
 
-    // A value stands in the middle of its window; the first and the last reach to the edges.
+    // A value belongs to the middle of its window; the first and last ones extend to the edges.
     let values = |heights: &[f64]| -> Vec<(f64, f64)> {
         let middles = at_s.iter().map(|at_s| at_s + window_s / 2.0).zip(heights.iter().copied());
         let first = at_s.first().copied().zip(heights.first().copied());
@@ -50,7 +50,7 @@ pub(crate) fn draw(
             plot.area(canvas, (&upper, &lower), color(number), 0.85);
             lower = upper;
         }
-        // Thin lines between the layers, so that they can be told apart without colour.
+        // Thin lines between the layers distinguish them without colour.
         for heights in &tops {
             plot.line(canvas, values(heights), Stroke::solid(palette::PAPER, 1.2));
         }

@@ -1,4 +1,4 @@
-//! A value for each category: horizontal bars, so that long names can be read, always from zero.
+//! A value per category as horizontal bars, so that long names are readable; bars always start at zero.
 
 use super::canvas::{Anchor, Canvas, Lettering, Stroke};
 use super::frame::{self, Entry, Plot, Sample};
@@ -11,7 +11,7 @@ const BAR: f64 = 17.0;
 const BETWEEN: f64 = 12.0;
 const MARGIN: f64 = 16.0;
 
-/// As high as its bars need.
+/// The height that its bars need.
 pub(crate) fn size(asked: Size, categories: usize, groups: usize) -> Size {
     let rows = categories as f64 * (groups.max(1) as f64 * BAR + BETWEEN);
     Size { width: asked.width, height: (rows + 150.0).round() as u32 }
@@ -41,7 +41,7 @@ pub(crate) fn draw(
     top += 8.0;
     let names: Vec<String> = categories.iter().map(|name| frame::fitting(name, 240.0, 12.0)).collect();
     let left = MARGIN + names.iter().map(|name| text_width(name, 12.0)).fold(0.0, f64::max) + 10.0;
-    // Room for the value behind the longest bar.
+    // Leave room for the value behind the longest bar.
     let right = canvas.width() - MARGIN - 64.0;
     let row_height = groups.len().max(1) as f64 * BAR + BETWEEN;
     let bottom = top + row_height * categories.len() as f64;

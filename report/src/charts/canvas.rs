@@ -1,6 +1,6 @@
 //! A picture in pixels: lines, shapes and text, drawn with the library's elements into an SVG document.
 //!
-//! What moves when a reader zooms stands in a nested `svg` of class `plot`, which also cuts off what leaves it.
+//! The parts that move when a reader zooms are in a nested `svg` of class `plot`, which also clips what leaves it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,13 +17,13 @@ use super::svg::{Svg, pixels, tenths};
 use super::text::escaped;
 use super::{ChartError, Size};
 
-/// The bundled font comes first; where a reader's program does not have it, any plain sans-serif will do.
+/// The bundled font comes first; if the reader's program does not have it, any plain sans-serif will do.
 pub(crate) const FONT_FAMILY: &str = "Brownout Sans, Inter, Helvetica Neue, Arial, sans-serif";
 
 /// A position in pixels from the top left.
 pub(crate) type Place = (f64, f64);
 
-/// How a line is drawn.
+/// Style of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stroke {
     pub(crate) color: palette::Color,
@@ -36,19 +36,19 @@ impl Stroke {
         Stroke { color, width, dash: &[] }
     }
 
-    /// For the library; dashes are the canvas's.
+    /// Style for the library; the canvas draws the dashes.
     pub(crate) fn style(self) -> ShapeStyle {
         let (red, green, blue) = self.color;
         RGBAColor(red, green, blue, 1.0).stroke_width(tenths(self.width).unsigned_abs())
     }
 }
 
-/// How a shape is filled, for the library.
+/// Style of a filled shape, for the library.
 pub(crate) fn filled((red, green, blue): palette::Color, opacity: f64) -> ShapeStyle {
     RGBAColor(red, green, blue, opacity).filled()
 }
 
-/// Which point of a text stands at its place, horizontally.
+/// Horizontal alignment of a text at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -56,7 +56,7 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// How a text is written; its vertical middle stands at its place.
+/// Style of a text; its vertical middle is at its position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lettering {
     pub(crate) size: f64,
@@ -74,7 +74,7 @@ impl Lettering {
         Lettering { bold: true, ..self }
     }
 
-    /// For the library.
+    /// Style for the library.
     pub(crate) fn style(self) -> TextStyle<'static> {
         let style = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
         let anchor = match self.anchor {
@@ -100,7 +100,7 @@ pub(crate) struct Canvas {
     failure: Option<ChartError>,
 }
 
-/// Draws a picture and gives it the frame of a document, with what a screen reader says.
+/// Draws a picture and wraps it in a document with texts for screen readers.
 pub(crate) fn document(
     size: Size,
     title: &str,
@@ -120,7 +120,7 @@ pub(crate) fn document(
     }
     let title = escaped(title);
     let drawn = canvas.backend.borrow();
-    // Quotation marks need no escape between tags, and data has many of them.
+    // Quotation marks need no escape between tags, and data contains many of them.
     let data = drawn.data.as_ref().map_or_else(String::new, |data| {
         let data = data.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         format!("<metadata>{data}</metadata>\n")
@@ -143,12 +143,12 @@ impl Canvas {
         f64::from(self.size.height)
     }
 
-    /// All of it, for the library's charts.
+    /// The whole area, for the library's charts.
     pub(crate) fn area(&self) -> &DrawingArea<Svg, Shift> {
         &self.area
     }
 
-    /// Draws an element of the library in coordinates of its own.
+    /// Draws an element of the library in the coordinates of `area`.
     pub(crate) fn draw<'a, C, E>(&mut self, area: &DrawingArea<Svg, C>, element: &'a E, dash: &'static [f64])
     where
         C: CoordTranslate,
@@ -160,7 +160,7 @@ impl Canvas {
         self.backend.borrow_mut().dash = &[];
     }
 
-    /// Remembers the first failure of the library, which then is that of the whole.
+    /// Stores the first error of the library, which becomes that of the whole drawing.
     pub(crate) fn check<E: fmt::Display>(&mut self, drawn: Result<(), E>) {
         if let Err(failure) = drawn {
             self.failure.get_or_insert_with(|| ChartError::new(failure));
@@ -171,7 +171,7 @@ impl Canvas {
         self.backend.borrow_mut().put(arguments);
     }
 
-    /// The values shown, as JSON, for readers who point at the chart.
+    /// Sets the values to show on hover, as JSON.
     pub(crate) fn data(&mut self, json: String) {
         self.backend.borrow_mut().data = Some(json);
     }
@@ -183,7 +183,7 @@ impl Canvas {
         self.put(format_args!("</g>\n"));
     }
 
-    /// Draws in the rectangle of the values. Markers at its edge are shown whole.
+    /// Draws in the rectangle of the values. Markers at its edge are drawn in full.
     pub(crate) fn plot(&mut self, from: Place, to: Place, draw: impl FnOnce(&mut Canvas)) {
         let [left, top] = [pixels(tenths(from.0)), pixels(tenths(from.1))];
         let [width, height] = [to.0 - from.0, to.1 - from.1].map(|length| pixels(tenths(length.max(1.0))));
@@ -195,26 +195,26 @@ impl Canvas {
         self.put(format_args!("</svg>\n"));
     }
 
-    /// A line through places.
+    /// Draws a line through positions.
     pub(crate) fn line(&mut self, places: &[Place], stroke: Stroke) {
         let area = self.area.clone();
         self.draw(&area, &PathElement::new(coordinates(places), stroke.style()), stroke.dash);
     }
 
-    /// A filled shape.
+    /// Draws a filled shape.
     pub(crate) fn polygon(&mut self, places: &[Place], color: palette::Color, opacity: f64) {
         let area = self.area.clone();
         self.draw(&area, &Polygon::new(coordinates(places), filled(color, opacity)), &[]);
     }
 
-    /// A filled rectangle.
+    /// Draws a filled rectangle.
     pub(crate) fn rectangle(&mut self, from: Place, to: Place, color: palette::Color, opacity: f64) {
         let area = self.area.clone();
         let corners = [from, to].map(|(x, y)| (tenths(x), tenths(y)));
         self.draw(&area, &Rectangle::new(corners, filled(color, opacity)), &[]);
     }
 
-    /// A marker of a series, with a rim of paper so that it stands out from its line.
+    /// Draws a marker of a series, with a rim in the background colour so that it stands out from its line.
     pub(crate) fn marker(&mut self, at: Place, marker: Marker, color: palette::Color) {
         const RADIUS: f64 = 3.4;
         let shape = |radius: f64| -> Vec<Place> {
@@ -250,7 +250,7 @@ impl Canvas {
         self.put(format_args!("</g>\n"));
     }
 
-    /// A small shape that keeps its size when the plot is zoomed.
+    /// Draws a small shape that keeps its size when the plot is zoomed.
     pub(crate) fn arrow(&mut self, at: Place, places: &[Place], color: palette::Color) {
         let [x, y] = [at.0, at.1].map(|length| pixels(tenths(length)));
         self.put(format_args!("<g class=\"mark\" data-x=\"{x}\" data-y=\"{y}\">\n"));
@@ -258,7 +258,7 @@ impl Canvas {
         self.put(format_args!("</g>\n"));
     }
 
-    /// A small shape that keeps its size and its height when the plot is zoomed, and says something when pointed at.
+    /// Draws a small shape with a tooltip that keeps its size and its height when the plot is zoomed.
     pub(crate) fn titled(&mut self, x: f64, places: &[Place], color: palette::Color, title: &str) {
         let (x, title) = (pixels(tenths(x)), escaped(title));
         self.put(format_args!("<g class=\"mark\" data-x=\"{x}\" role=\"img\" aria-label=\"{title}\">\n"));
@@ -267,7 +267,7 @@ impl Canvas {
         self.put(format_args!("</g>\n"));
     }
 
-    /// A text.
+    /// Draws a text.
     pub(crate) fn text(&mut self, at: Place, text: &str, lettering: Lettering) {
         let drawn = self.area.draw_text(text, &lettering.style(), (tenths(at.0), tenths(at.1)));
         self.check(drawn);

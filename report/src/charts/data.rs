@@ -1,4 +1,4 @@
-//! The values of a chart, as JSON in its `metadata`: what a reader who points at it is told, and what zooming needs.
+//! The values of a chart, as JSON in its `metadata`: the texts shown on hover, and the data for zooming.
 //!
 //! ```text
 //! {"box": [left, top, right, bottom], "zoom": "x", "x": AXIS, "y": AXIS,
@@ -17,22 +17,22 @@ use super::frame::Plot;
 use super::scale::lone_text;
 use super::{Layer, Line, Unit, palette};
 
-/// The values of a series, one at each place of the horizontal axis.
+/// The values of a series, one at each position of the horizontal axis.
 pub(crate) struct Told {
     pub(crate) name: String,
     pub(crate) role: &'static str,
-    /// Where it is drawn, in the unit of the vertical axis.
+    /// Positions on the vertical axis, in its unit.
     pub(crate) y: Vec<Option<f64>>,
     /// The text of each value.
     pub(crate) text: Vec<Option<String>>,
 }
 
-/// Which axes a reader may zoom.
+/// The axes that a reader may zoom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Zoom {
-    /// The horizontal one: areas must begin at zero.
+    /// The horizontal axis only: areas must start at zero.
     Across,
-    /// Both.
+    /// Both axes.
     Both,
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn columns(canvas: &mut Canvas, plot: &Plot, zoom: Zoom, at: &[(f64, 
     canvas.data(whole.to_string());
 }
 
-/// Layers that stand on each other, from the top as they are seen: each is drawn at its top and says its own value.
+/// The layers of a stack from the top, in their visual order: each is positioned at its top and shows its own value.
 pub(crate) fn stacked(layers: &[Layer], tops: &[Vec<f64>], unit: &Unit) -> Vec<Told> {
     let told = layers.iter().zip(tops).enumerate().map(|(number, (layer, top))| Told {
         name: layer.name.clone(),
@@ -68,7 +68,7 @@ pub(crate) fn stacked(layers: &[Layer], tops: &[Vec<f64>], unit: &Unit) -> Vec<T
     told.rev().collect()
 }
 
-/// Curves: what they say at every place at which one of them has a point.
+/// Curves: the values of all of them at every position at which one of them has a point.
 pub(crate) fn curves(canvas: &mut Canvas, plot: &Plot, series: &[Line], units: (&Unit, &Unit)) {
     let mut places: Vec<f64> =
         series.iter().flat_map(|line| &line.points).map(|point| point.x).filter(|x| x.is_finite()).collect();
@@ -101,7 +101,7 @@ pub(crate) fn curves(canvas: &mut Canvas, plot: &Plot, series: &[Line], units: (
     columns(canvas, plot, Zoom::Both, &at, &told);
 }
 
-/// Rectangles that say something each.
+/// Rectangles with a text each.
 pub(crate) fn cells(canvas: &mut Canvas, edges: [f64; 4], cells: &[(Place, Place, Vec<String>)]) {
     let cells: Vec<Value> = cells
         .iter()
@@ -114,7 +114,7 @@ pub(crate) fn cells(canvas: &mut Canvas, edges: [f64; 4], cells: &[(Place, Place
     canvas.data(json!({ "box": edges, "cells": cells }).to_string());
 }
 
-/// The role of a series' colour.
+/// The role of a series colour.
 pub(crate) fn role(number: usize) -> &'static str {
     palette::role(palette::SERIES[number % palette::SERIES.len()]).unwrap_or("ink")
 }
@@ -123,7 +123,7 @@ fn edges(plot: &Plot) -> [Value; 4] {
     [plot.left, plot.top, plot.right, plot.bottom].map(rounded)
 }
 
-/// Six significant digits; what is not finite is unknown.
+/// Six significant digits; values that are not finite become `null`.
 pub(crate) fn rounded(value: f64) -> Value {
     let short: Option<f64> = format!("{value:.5e}").parse().ok();
     match short.filter(|short| short.is_finite()) {
@@ -134,7 +134,7 @@ pub(crate) fn rounded(value: f64) -> Value {
 }
 
 impl super::scale::Scale {
-    /// What zooming must know of an axis.
+    /// The data of an axis that zooming needs.
     fn data(&self) -> Value {
         let mut data = Map::new();
         data.insert("low".to_owned(), rounded(self.low));

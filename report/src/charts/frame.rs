@@ -1,4 +1,4 @@
-//! What surrounds a plot: title, legend, names of faults, axes and grid. Leaves the rectangle in which the kind draws.
+//! The surroundings of a plot: title, legend, names of faults, axes and grid. They leave a rectangle for the chart itself.
 //!
 //! ```text
 //! Title
@@ -25,13 +25,13 @@ use super::text::text_width;
 use super::{Band, Chart, ChartError, Mark, Marked};
 use crate::units;
 
-/// A chart of the library's.
+/// A chart of the drawing library.
 pub(crate) type Context = ChartContext<'static, Svg, Cartesian2d<Scale, Scale>>;
 
 /// A value on the x axis and one on the y axis.
 pub(crate) type Value = (f64, f64);
 
-/// The rectangle in which values are drawn, and its axes.
+/// The rectangle of the values, with its axes.
 pub(crate) struct Plot {
     pub(crate) left: f64,
     pub(crate) top: f64,
@@ -40,12 +40,12 @@ pub(crate) struct Plot {
     pub(crate) x: Scale,
     pub(crate) y: Scale,
     context: Context,
-    /// The names of bounds with the right end of each: written when the values are drawn, so that no curve covers them.
+    /// The names of bounds with the right end of each: written together with the values, so that no curve covers them.
     names: Vec<(String, Place)>,
 }
 
 impl Plot {
-    /// A chart whose values lie in a rectangle; what is left of it and below it is room for labels.
+    /// A plot whose values fill a rectangle; the space to its left and below it is for labels.
     pub(crate) fn new(canvas: &Canvas, rectangle: [f64; 4], x: Scale, y: Scale) -> Result<Plot, ChartError> {
         let [left, top, right, bottom] = rectangle;
         let context = ChartBuilder::on(canvas.area())
@@ -72,7 +72,7 @@ impl Plot {
         Some((self.x_at(x)?, self.y_at(y)?))
     }
 
-    /// Draws in the rectangle of the values, and over them the names of bounds.
+    /// Draws in the rectangle of the values, and the names of bounds on top.
     pub(crate) fn draw(&self, canvas: &mut Canvas, draw: impl FnOnce(&mut Canvas)) {
         canvas.plot((self.left, self.top), (self.right, self.bottom), draw);
         for (name, (x, y)) in &self.names {
@@ -84,7 +84,7 @@ impl Plot {
         }
     }
 
-    /// A line through values. Values that the axes cannot show are left out.
+    /// Draws a line through values. Values that the axes cannot show are left out.
     pub(crate) fn line(&self, canvas: &mut Canvas, values: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) {
         let shown = values.into_iter().filter(|(x, y)| self.x.shows(*x) && self.y.shows(*y));
         for element in LineSeries::<Svg, (f64, f64)>::new(shown, stroke.style()) {
@@ -92,7 +92,7 @@ impl Plot {
         }
     }
 
-    /// The area between two lines that run in the same direction.
+    /// Fills the area between two lines that run in the same direction.
     pub(crate) fn area(
         &self,
         canvas: &mut Canvas,
@@ -105,7 +105,7 @@ impl Plot {
         canvas.draw(self.context.plotting_area(), &Polygon::new(corners, filled(color, opacity)), &[]);
     }
 
-    /// The labels of the vertical axis, and the lines across the plot at them.
+    /// Draws the labels of the vertical axis and, if wanted, grid lines at them.
     pub(crate) fn y_mesh(&mut self, canvas: &mut Canvas, lines: bool) {
         let context = &mut self.context;
         canvas.group("y-axis", |canvas| {
@@ -116,13 +116,13 @@ impl Plot {
             }
             mesh.bold_line_style(Stroke::solid(palette::GRID, 1.0).style());
             mesh.axis_style(RGBAColor(0, 0, 0, 0.0).stroke_width(1));
-            // Labels begin at twice the length of a tick.
+            // The library starts labels at twice the length of a tick.
             mesh.set_tick_mark_size(LabelAreaPosition::Left, 35).y_label_style(tick(Anchor::End).style());
             canvas.check(mesh.draw());
         });
     }
 
-    /// The horizontal axis with its ticks and labels, and, where they are asked for, lines across the plot at them.
+    /// Draws the horizontal axis with its ticks and labels and, if wanted, grid lines at them.
     pub(crate) fn x_mesh(&mut self, canvas: &mut Canvas, lines: bool) {
         let context = &mut self.context;
         canvas.group("x-axis", |canvas| {
@@ -139,7 +139,7 @@ impl Plot {
     }
 }
 
-/// How a series is shown in the legend.
+/// The sample of a series in the legend.
 #[derive(Clone, Copy)]
 pub(crate) enum Sample {
     /// A piece of its line with its marker.
@@ -148,7 +148,7 @@ pub(crate) enum Sample {
     Patch(palette::Color),
     /// A piece of a plain line.
     Plain(Stroke),
-    /// The mark of what happened.
+    /// The mark of a happening.
     Happening,
 }
 
@@ -164,13 +164,13 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) y: Scale,
     pub(crate) legend: Vec<Entry>,
     pub(crate) marked: Marked<'a>,
-    /// Room to keep free on the right, px.
+    /// Space to keep free on the right, px.
     pub(crate) right: f64,
-    /// Lines across the plot at the ticks of the vertical and of the horizontal axis.
+    /// Grid lines.
     pub(crate) grid: Grid,
 }
 
-/// Which lines cross the plot.
+/// The grid lines that cross the plot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Grid {
     Horizontal,
@@ -185,17 +185,17 @@ const TICK_SIZE: f64 = 11.5;
 const LEGEND_ROW: f64 = 20.0;
 const FAULT_ROW: f64 = 15.0;
 
-/// The soft lettering of labels.
+/// The muted text style of labels.
 pub(crate) const fn label(anchor: Anchor) -> Lettering {
     Lettering::new(TEXT_SIZE, palette::INK_SOFT, anchor)
 }
 
-/// The lettering of ticks.
+/// The text style of ticks.
 pub(crate) const fn tick(anchor: Anchor) -> Lettering {
     Lettering::new(TICK_SIZE, palette::INK, anchor)
 }
 
-/// Draws title and subtitle; returns where the next thing may begin.
+/// Draws title and subtitle; returns the vertical position below them.
 pub(crate) fn titles(canvas: &mut Canvas, chart: &Chart) -> f64 {
     let room = canvas.width() - 2.0 * MARGIN;
     let mut y = MARGIN + 7.0;
@@ -209,7 +209,7 @@ pub(crate) fn titles(canvas: &mut Canvas, chart: &Chart) -> f64 {
     y
 }
 
-/// A text shortened in the middle until it fits.
+/// Shortens a text in the middle until it fits.
 pub(crate) fn fitting(text: &str, room: f64, size: f64) -> String {
     let mut length = text.chars().count();
     let mut short = text.to_owned();
@@ -220,7 +220,7 @@ pub(crate) fn fitting(text: &str, room: f64, size: f64) -> String {
     short
 }
 
-/// Draws the legend in rows; returns where the next thing may begin.
+/// Draws the legend in rows; returns the vertical position below it.
 pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64 {
     const SAMPLE: f64 = 26.0;
     // A single curve is named by the title and needs no entry.
@@ -246,7 +246,7 @@ pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64
                 canvas.rectangle((x, y - 6.0), (x + SAMPLE, y + 6.0), color, 1.0);
             }
             Sample::Plain(stroke) => {
-                // On any ground, as in the plot.
+                // With an outline, to be visible on any background, as in the plot.
                 canvas.line(&line, Stroke::solid(palette::ON_DARK, stroke.width + 2.4));
                 canvas.line(&line, stroke);
             }
@@ -261,12 +261,12 @@ pub(crate) fn legend(canvas: &mut Canvas, entries: &[Entry], from_y: f64) -> f64
     y + LEGEND_ROW
 }
 
-/// Draws everything around the plot and the grid in it.
+/// Draws everything around the plot, and its grid.
 pub(crate) fn surround(canvas: &mut Canvas, chart: &Chart, around: Surroundings<'_>) -> Result<Plot, ChartError> {
     surround_above(canvas, chart, around, (0.0, 0.0))
 }
 
-/// The same with at least so much room on the left, and some between the plot and the labels of the horizontal axis.
+/// The same, with a minimum width on the left, and some space between the plot and the labels of the horizontal axis.
 pub(crate) fn surround_above(
     canvas: &mut Canvas,
     chart: &Chart,
@@ -299,7 +299,7 @@ pub(crate) fn surround_above(
     plot.y_mesh(canvas, around.grid != Grid::None);
     let foot = bottom + below;
     if below > 0.0 {
-        // The labels stand below what is between.
+        // The labels go below the space in between.
         let (x, lanes) = (plot.x.clone(), Scale::lanes());
         Plot::new(canvas, [left, bottom, right, foot], x, lanes)?.x_mesh(canvas, around.grid == Grid::Both);
         canvas.line(&[(left, bottom), (right, bottom)], Stroke::solid(palette::AXIS, 1.2));
@@ -312,7 +312,7 @@ pub(crate) fn surround_above(
     Ok(plot)
 }
 
-/// The bounds of objectives, as lines across the plot; returns their names with their right ends, above the lines.
+/// Draws the bounds of objectives as lines across the plot; returns their names with their right ends, above the lines.
 fn bounds(canvas: &mut Canvas, plot: &Plot, chart: &Chart) -> Vec<(String, Place)> {
     let mut names = Vec::new();
     for bound in &chart.bounds {
@@ -328,16 +328,16 @@ fn bounds(canvas: &mut Canvas, plot: &Plot, chart: &Chart) -> Vec<(String, Place
     names
 }
 
-/// Height of the mark of what happened, px; it is as wide.
+/// Height and width of the mark of a happening, px.
 const HAPPENING_HEIGHT: f64 = 8.0;
 
-/// A triangle that stands on its foot.
+/// A triangle that stands on its base, the middle of which is at `foot`.
 fn happening_at(foot: Place) -> [Place; 3] {
     let half = HAPPENING_HEIGHT / 2.0;
     [(foot.0, foot.1 - HAPPENING_HEIGHT), (foot.0 + half, foot.1), (foot.0 - half, foot.1)]
 }
 
-/// Marks of what happened, on the horizontal axis.
+/// Draws the marks of happenings on the horizontal axis.
 fn happenings(canvas: &mut Canvas, plot: &Plot, marks: &[Mark]) {
     if marks.is_empty() {
         return;
@@ -351,7 +351,7 @@ fn happenings(canvas: &mut Canvas, plot: &Plot, marks: &[Mark]) {
     });
 }
 
-/// A fault, where its band is and in which row its name stands.
+/// A fault with the position of its band and the row of its name.
 struct FaultRow {
     name: String,
     from: f64,
@@ -361,7 +361,7 @@ struct FaultRow {
     is_event: bool,
 }
 
-/// Gives each name a row above the plot in which it meets no other.
+/// Gives each name a row above the plot in which it does not touch another.
 fn fault_rows(faults: &[Band], x: &Scale, left: f64, right: f64) -> Vec<FaultRow> {
     let at = |value: f64| left + x.share(value).unwrap_or(0.0).clamp(0.0, 1.0) * (right - left);
     let mut sorted: Vec<&Band> = faults.iter().collect();
@@ -373,7 +373,7 @@ fn fault_rows(faults: &[Band], x: &Scale, left: f64, right: f64) -> Vec<FaultRow
             let (from, until) = (at(band.from_s), band.until_s.map_or(right, at));
             let name = fitting(&band.name, (right - left) / 2.0, TICK_SIZE);
             let width = text_width(&name, TICK_SIZE);
-            // An event is marked where it begins, a fault where it acts.
+            // The name of an event is at its start, that of a fault at the middle of its band.
             let middle = if band.is_event { from } else { f64::midpoint(from, until) };
             let text_x = (middle - width / 2.0).clamp(left, (right - width).max(left));
             let row = row_ends.iter().position(|end| *end + 10.0 <= text_x).unwrap_or(row_ends.len());
@@ -400,7 +400,7 @@ fn fault_bands(canvas: &mut Canvas, plot: &Plot, rows: &[FaultRow]) {
             canvas.group("fault-name", |canvas| canvas.text((fault.text_x, text_y), &fault.name, lettering));
             continue;
         }
-        // A fault of an instant is a line as wide as can be seen.
+        // Draw an instantaneous fault as a thin but visible line.
         let until = fault.until.max(fault.from + 1.5);
         canvas.plot((plot.left, plot.top), (plot.right, plot.bottom), |canvas| {
             canvas.rectangle((fault.from, plot.top), (until, plot.bottom), palette::FAULT, 0.16);

@@ -1,4 +1,4 @@
-//! A value over two variables: cells from light to dark, and the line on which it has a chosen level.
+//! A value over two variables: cells from light to dark, and the contour at a chosen level.
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
 use super::frame::{self, Entry, Grid as Lines, Plot, Sample, Surroundings};
@@ -22,13 +22,13 @@ impl Grid<'_> {
     }
 }
 
-/// Room for the scale of colours on the right.
+/// Space for the colour scale on the right.
 const KEY: f64 = 92.0;
-/// Lettering in the cells.
+/// Text size in the cells.
 const TEXT_SIZE: f64 = 11.0;
 const CONTOUR: Stroke = Stroke::solid(palette::ON_LIGHT, 2.2);
 
-/// Draws cells, values where there is room, the contour and the scale of colours.
+/// Draws cells, values where there is room, the contour and the colour scale.
 pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) -> Result<(), ChartError> {
     if grid.x.is_empty() || grid.y.is_empty() {
         frame::titles(canvas, chart);
@@ -61,7 +61,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, grid: &Grid<'_>) -> Resul
     key(canvas, &plot, &heat)
 }
 
-/// Edges of cells half-way between their values, on the axis's own scale.
+/// Edges of cells half-way between their values, on the scale of the axis.
 fn edges(values: &[f64], log: bool) -> Vec<f64> {
     let forth = |value: f64| if log { libm::log10(value.max(f64::MIN_POSITIVE)) } else { value };
     let back = |value: f64| if log { libm::pow(10.0, value) } else { value };
@@ -78,7 +78,7 @@ fn edges(values: &[f64], log: bool) -> Vec<f64> {
     edges
 }
 
-/// An axis over the cells whose labels are the values that were measured, not round ones in between.
+/// An axis over the cells whose labels are the values themselves, not round ones in between.
 fn labelled(axis: &Axis, values: &[f64], edges: &[f64]) -> Scale {
     let mut scale = Scale::exact(axis, edges.iter().copied(), 6);
     scale.ticks = values
@@ -86,13 +86,13 @@ fn labelled(axis: &Axis, values: &[f64], edges: &[f64]) -> Scale {
         .filter(|value| scale.shows(**value))
         .map(|value| Tick { value: *value, label: lone_text(&axis.unit, *value) })
         .collect();
-    // Rows can be many; their labels must not touch.
+    // There can be many rows; their labels must not touch.
     let every = scale.ticks.len().div_ceil(16).max(1);
     scale.ticks = scale.ticks.into_iter().step_by(every).collect();
     scale
 }
 
-/// The cells, with their values where there is room beside the contour.
+/// Draws the cells, with their values where the contour leaves room.
 fn cells(
     canvas: &mut Canvas,
     plot: &Plot,
@@ -139,7 +139,7 @@ fn cells(
     data::cells(canvas, [plot.left, plot.top, plot.right, plot.bottom], &told);
 }
 
-/// Whether a piece of the contour runs through a box, told by points on it that are closer than the box is high.
+/// Whether a piece of the contour crosses a box, tested at points that are closer together than the box is high.
 fn touches(segment: &[Place; 2], middle: Place, half: (f64, f64)) -> bool {
     let (dx, dy) = (segment[1].0 - segment[0].0, segment[1].1 - segment[0].1);
     let steps = (libm::hypot(dx, dy) / 4.0).ceil().max(1.0) as u32;
@@ -149,8 +149,8 @@ fn touches(segment: &[Place; 2], middle: Place, half: (f64, f64)) -> bool {
     })
 }
 
-/// Pieces of the line on which the value has a level, by marching squares over the middles of the cells. A square with
-/// an unknown corner has none. In a saddle the two pieces are those that keep the middle's side connected.
+/// Pieces of the contour at a level, by marching squares over the middles of the cells. A square with an unknown corner has
+/// none. At a saddle, the two pieces are those that keep the side of the middle connected.
 fn segments(grid: &Grid<'_>, level: f64, plot: &Plot) -> Vec<[Place; 2]> {
     let mut found = Vec::new();
     for row in 0..grid.y.len().saturating_sub(1) {
@@ -165,7 +165,7 @@ fn segments(grid: &Grid<'_>, level: f64, plot: &Plot) -> Vec<[Place; 2]> {
             if known.len() < 4 {
                 continue;
             }
-            // Where the level is crossed on each side of the square, in the order of the sides.
+            // Where the contour crosses each side of the square, in the order of the sides.
             let crossings: Vec<Option<Place>> = (0..4)
                 .map(|side| {
                     let ((from, a), (to, b)) = (known[side], known[(side + 1) % 4]);
@@ -193,14 +193,14 @@ fn segments(grid: &Grid<'_>, level: f64, plot: &Plot) -> Vec<[Place; 2]> {
     found
 }
 
-/// The scale of colours.
+/// Draws the colour scale.
 fn key(canvas: &mut Canvas, plot: &Plot, heat: &Scale) -> Result<(), ChartError> {
     const STEPS: u32 = 60;
     let (left, right) = (plot.right + 18.0, plot.right + 32.0);
     let height = plot.bottom - plot.top;
     for step in 0..STEPS {
         let (from, to) = (f64::from(step) / f64::from(STEPS), f64::from(step + 1) / f64::from(STEPS));
-        // Each step reaches to the top and is covered by the next, so that no seam shows between them.
+        // Each step extends to the top and is covered by the next, so that no seam shows between them.
         canvas.rectangle(
             (left, plot.top),
             (right, plot.bottom - from * height),

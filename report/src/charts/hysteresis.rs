@@ -1,4 +1,4 @@
-//! The same measure while the load rises and while it falls: where the two differ, the past decides.
+//! The same measure while the load rises and while it falls: where the two differ, the state depends on the past.
 
 use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Sample, Surroundings};
@@ -6,7 +6,7 @@ use super::palette::{self, Look};
 use super::scale::Scale;
 use super::{Chart, ChartError, Line, Marked, Point, data};
 
-/// Draws both ways, with arrows, and the area between them.
+/// Draws both paths, with arrows, and the area between them.
 pub(crate) fn draw(
     canvas: &mut Canvas,
     chart: &Chart,
@@ -29,11 +29,11 @@ pub(crate) fn draw(
     )?;
     let places =
         |points: &[(f64, f64)]| -> Vec<Place> { points.iter().filter_map(|(x, y)| plot.place(*x, *y)).collect() };
-    // The way back closes the outline only if both run over the same loads; they do by construction of the measurement.
+    // The reverse path closes the outline only if both cover the same loads, which the measurement guarantees.
     let mut back = falling.to_vec();
     back.sort_by(|one, other| one.0.total_cmp(&other.0));
     plot.draw(canvas, |canvas| {
-        // Lets the grid through.
+        // Translucent, so that the grid remains visible.
         plot.area(canvas, (rising, &back), palette::SHADE, 0.7);
         for (way, look) in [(rising, looks[0]), (falling, looks[1])] {
             plot.line(canvas, way.iter().copied(), Stroke { color: look.color, width: 2.2, dash: look.dash });
@@ -53,7 +53,7 @@ pub(crate) fn draw(
     Ok(())
 }
 
-/// Arrows half-way along every third long enough step.
+/// Draws an arrow in the middle of every third step that is long enough.
 fn arrows(canvas: &mut Canvas, way: &[Place], look: Look) {
     const LENGTH: f64 = 9.0;
     let mut since = 2;

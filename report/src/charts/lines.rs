@@ -1,4 +1,4 @@
-//! Curves: values against a variable, or over simulated time; and points that nothing joins.
+//! Curves: values against a variable, or over simulated time; and unconnected points.
 
 use super::canvas::{Canvas, Place, Stroke};
 use super::frame::{self, Entry, Grid, Plot, Sample, Surroundings};
@@ -6,12 +6,12 @@ use super::palette::{self, Look};
 use super::scale::Scale;
 use super::{Chart, ChartError, Kind, Line, Marked, data};
 
-/// More points than this on a curve get markers only here and there.
+/// Number of points above which a curve gets only some markers.
 const MARKED_POINTS_MAX: usize = 24;
-/// Markers on a curve with more points.
+/// Number of markers on such a curve.
 const MARKERS: usize = 7;
 
-/// Draws the curves, their intervals behind them.
+/// Draws the curves, with their intervals behind them.
 pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: Marked<'_>) -> Result<(), ChartError> {
     let points = || series.iter().flat_map(|line| &line.points);
     let y_values = points().flat_map(|point| {
@@ -41,7 +41,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: 
         }
         for (number, line) in series.iter().enumerate() {
             if are_wide(chart, series) {
-                // Side by side, so that those of one place can be told apart.
+                // Side by side, so that bars at the same position can be distinguished.
                 let aside = (number as f64 - (series.len() as f64 - 1.0) / 2.0) * ASIDE;
                 bars(canvas, &plot, line, palette::look(number), aside);
             } else {
@@ -56,12 +56,12 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[Line], marked: 
     Ok(())
 }
 
-/// How far the bars of neighbouring series stand apart, px.
+/// Distance between the bars of neighbouring series, px.
 const ASIDE: f64 = 5.0;
-/// Intervals of shares that are wider than this on average are bars: as areas they would cover each other.
+/// Intervals of shares wider than this on average are drawn as bars: as areas they would cover each other.
 const WIDE: f64 = 0.2;
 
-/// Whether the intervals are those of shares, such as probabilities from few runs, and cover most of the chart.
+/// Whether the intervals are those of shares, such as probabilities from a few runs, and cover most of the chart.
 fn are_wide(chart: &Chart, series: &[Line]) -> bool {
     let widths: Vec<f64> = series
         .iter()
@@ -71,7 +71,7 @@ fn are_wide(chart: &Chart, series: &[Line]) -> bool {
     chart.y.unit == super::Unit::Share && !widths.is_empty() && widths.iter().sum::<f64>() / widths.len() as f64 > WIDE
 }
 
-/// The intervals as bars with ends.
+/// Draws the intervals as bars with end caps.
 fn bars(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look, aside: f64) {
     let stroke = Stroke::solid(look.color, 1.2);
     for point in &line.points {
@@ -85,20 +85,21 @@ fn bars(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look, aside: f64) {
     }
 }
 
-/// Half the distance of neighbouring windows: a value stands in the middle of its window, and the axis shows all of it.
+/// Half the distance between neighbouring windows: a value belongs to the middle of its window, and the axis shows the whole
+/// window.
 fn half_window(series: &[Line]) -> f64 {
     let first = series.iter().find_map(|line| line.points.get(..2));
     first.map_or(0.5, |pair| (pair[1].x - pair[0].x) / 2.0)
 }
 
-/// The area between the ends of the intervals.
+/// Draws the area between the ends of the intervals.
 fn interval(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
     let known = line.points.iter().filter_map(|point| point.interval.map(|ends| (point.x, ends)));
     let (lower, upper): (Vec<_>, Vec<_>) = known.map(|(x, (low, high))| ((x, low), (x, high))).unzip();
     plot.area(canvas, (&upper, &lower), look.color, 0.16);
 }
 
-/// Points, each with its interval as a bar.
+/// Draws unconnected points, each with its interval as a bar.
 fn points_apart(canvas: &mut Canvas, plot: &Plot, line: &Line, look: Look) {
     let stroke = Stroke::solid(look.color, 1.2);
     for point in &line.points {
@@ -129,14 +130,14 @@ fn curve(canvas: &mut Canvas, plot: &Plot, line: &Line, number: usize) {
         if let [Some((x, y))] = run
             && let Some(only) = plot.place(*x, *y)
         {
-            // A value between two gaps would otherwise not be seen.
+            // Without a marker, a value between two gaps would be invisible.
             canvas.marker(only, look.marker, look.color);
         } else {
             plot.line(canvas, run.iter().copied().flatten(), Stroke { color: look.color, width, dash });
         }
     }
     let every = if known <= MARKED_POINTS_MAX { 1 } else { known.div_ceil(MARKERS) };
-    // Series that lie on one another keep their markers apart.
+    // Offset the markers of each series, so that those of coinciding curves stay apart.
     let first = if every == 1 { 0 } else { every / 3 + (number * every / 5) % every };
     for place in places.iter().flatten().skip(first).step_by(every) {
         canvas.marker(*place, look.marker, look.color);

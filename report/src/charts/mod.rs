@@ -1,13 +1,13 @@
-//! Charts: a description in plain data, drawn to SVG and from there to PNG.
+//! Charts: a description in plain data, drawn as SVG and converted to PNG.
 //!
-//! A [`Chart`] says what is shown; [`svg`] and [`png`](png()) draw it with `plotters`: its chart contexts, coordinates, meshes,
-//! series and elements, over a backend of ours that writes SVG. `plotters` appears in no public signature. Each file draws one
-//! kind.
+//! A [`Chart`] describes what to show; [`svg`] and [`png`](png()) draw it with `plotters`: its chart contexts, coordinates,
+//! meshes, series and elements, over our own backend that writes SVG. `plotters` appears in no public signature. Each file
+//! draws one kind.
 //!
-//! Rules that all kinds keep: the same chart gives the same bytes everywhere; titles and axes name the variable and its
-//! unit; bars and areas start at zero and linear axes include it; a logarithmic axis says so; series differ in colour,
-//! dash and marker, so that they can be told apart in print and by colour-blind readers; a window without a value is a
-//! gap, never a zero.
+//! Rules for all kinds: the same chart gives the same bytes everywhere; titles and axes name the variable and its unit;
+//! bars and areas start at zero and linear axes include it; a logarithmic axis says so; series differ in colour, dash and
+//! marker, so that they can be distinguished in print and by colour-blind readers; a window without a value is a gap,
+//! never a zero.
 
 mod areas;
 mod bars;
@@ -36,22 +36,22 @@ pub(crate) use run::bounds;
 pub use run::{NamedChart, run_charts};
 pub(crate) use text::escaped;
 
-/// A chart, ready to be drawn.
+/// A chart to draw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     /// The title, in words: `Goodput over time`.
     pub title: String,
-    /// A second line: of which scenario, under which conditions.
+    /// A second line: the scenario and its conditions.
     pub subtitle: String,
     /// The horizontal axis.
     pub x: Axis,
     /// The vertical axis.
     pub y: Axis,
-    /// Bounds of objectives on what is drawn, as lines across it; only where values have a vertical axis of their own.
+    /// Bounds of objectives, drawn as lines; only for kinds whose values have a vertical axis of their own.
     pub bounds: Vec<Bound>,
     /// What to draw.
     pub kind: Kind,
-    /// Width and height in pixels at 96 an inch; bars, panels and topologies choose their own height.
+    /// Width and height in pixels at 96 per inch; bars, panels and topologies choose their own height.
     pub size: Size,
 }
 
@@ -60,7 +60,7 @@ pub struct Chart {
 pub struct Bound {
     /// The value, in the unit of the vertical axis.
     pub value: f64,
-    /// What it is: `objective fast: below 100 ms`.
+    /// Its description: `objective fast: below 100 ms`.
     pub name: String,
 }
 
@@ -74,20 +74,20 @@ pub struct Size {
 }
 
 impl Default for Size {
-    /// Fits a page of text.
+    /// Fits the width of a page of text.
     fn default() -> Self {
         Size { width: 840, height: 400 }
     }
 }
 
-/// What an axis measures.
+/// An axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     /// The variable, without its unit.
     pub label: String,
     /// Its unit.
     pub unit: Unit,
-    /// Logarithmic. Bars and areas ignore it: their lengths would mean nothing.
+    /// Logarithmic. Bars and areas ignore it: their lengths would be meaningless.
     pub log: bool,
 }
 
@@ -105,7 +105,7 @@ impl Axis {
     }
 }
 
-/// The unit of an axis, which decides how its numbers are written.
+/// The unit of an axis, which determines how its numbers are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Measured times, s.
@@ -114,13 +114,13 @@ pub enum Unit {
     Instant,
     /// Events per second.
     PerSecond,
-    /// Shares between 0 and 1, written in per cent.
+    /// Shares between 0 and 1, written as percentages.
     Share,
     /// Numbers of things.
     Count,
-    /// How many times.
+    /// Factors.
     Factor,
-    /// Anything else; the text is its unit, empty for none.
+    /// Any other unit; empty for none.
     Other(String),
 }
 
@@ -132,16 +132,16 @@ pub enum Kind {
         /// The curves.
         series: Vec<Line>,
     },
-    /// A value at some values of a variable, where more than that variable changes from one to the next: nothing joins them.
+    /// Values at settings that differ in more than the variable of the axis: the points are not connected.
     Points {
-        /// What belongs together.
+        /// The groups of points.
         series: Vec<Line>,
     },
-    /// A value for each category, horizontally, with an interval where there is one.
+    /// A value per category as horizontal bars, with intervals if there are any.
     Bars {
         /// The categories, from top to bottom.
         categories: Vec<String>,
-        /// One set of bars each; a single one needs no legend.
+        /// The groups of bars; a single one needs no legend.
         groups: Vec<BarGroup>,
     },
     /// A value over two variables.
@@ -150,63 +150,63 @@ pub enum Kind {
         x: Vec<f64>,
         /// Values of the vertical variable, ascending.
         y: Vec<f64>,
-        /// One row for each `y`, one value for each `x`.
+        /// One row per `y`, one value per `x`.
         values: Vec<Vec<Option<f64>>>,
         /// The measure.
         value: Axis,
-        /// A level whose line is drawn, with what it means.
+        /// A level to draw as a contour, with its meaning.
         contour: Option<Contour>,
     },
-    /// Values over simulated time, faults as bands behind them.
+    /// Values over simulated time, with faults as bands behind them.
     TimeSeries {
-        /// The curves; a point stands in the middle of its window.
+        /// The curves; a point is at the middle of its window.
         series: Vec<Line>,
         /// The faults.
         faults: Vec<Band>,
-        /// What happened.
+        /// The happenings.
         happenings: Vec<Mark>,
     },
-    /// Goodput over simulated time, and in lanes below it what brought it down, kept it down and was done about it.
+    /// Goodput over simulated time, and below it, in lanes, what brought it down, what kept it down and what operators did.
     Timeline {
-        /// Where each window begins, s, and its goodput.
+        /// Start of each window, s, and its goodput.
         goodput: Vec<(f64, Option<f64>)>,
         /// Width of a window, s.
         window_s: f64,
         /// The lanes, from the top.
         lanes: Vec<TimelineLane>,
-        /// What happened.
+        /// The happenings.
         happenings: Vec<Mark>,
     },
     /// Parts of a whole over simulated time, the first at the bottom.
     StackedAreas {
-        /// Where each window begins, s.
+        /// Start of each window, s.
         at_s: Vec<f64>,
-        /// One value a window; what is unknown counts as nothing.
+        /// One value per window; unknown values count as zero.
         layers: Vec<Layer>,
         /// The faults.
         faults: Vec<Band>,
-        /// What happened.
+        /// The happenings.
         happenings: Vec<Mark>,
     },
-    /// Percentiles of distributions: the horizontal axis gives each further nine the same room.
+    /// Percentiles of distributions; each further nine takes the same space on the horizontal axis.
     Percentiles {
-        /// One curve a distribution: shares between 0 and 1, and the value at each.
+        /// One curve per distribution: shares between 0 and 1, and the value at each.
         series: Vec<PercentileLine>,
     },
-    /// Parts of a whole by percentile: what the fast and what the slow spend their time on. The horizontal axis is that of
+    /// Parts of a whole by percentile: how fast and slow requests spend their time. The horizontal axis is that of
     /// [`Kind::Percentiles`].
     StackedPercentiles {
-        /// The middle of each band of percentiles, a share between 0 and 1, ascending.
+        /// The middle of each percentile band, a share between 0 and 1, ascending.
         at: Vec<f64>,
-        /// One value a band, the first layer at the bottom.
+        /// One value per band, the first layer at the bottom.
         layers: Vec<Layer>,
     },
-    /// The same curves for each value of a further variable, all over the same axes.
+    /// The same curves for each value of a further variable, all with the same axes.
     SmallMultiples {
         /// The panels, row by row.
         panels: Vec<Panel>,
     },
-    /// Who calls whom.
+    /// The graph of calls.
     Topology {
         /// Workloads and components.
         boxes: Vec<TopologyBox>,
@@ -225,33 +225,33 @@ pub enum Kind {
 /// A lane of a timeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimelineLane {
-    /// What it is of.
+    /// Its name.
     pub name: String,
-    /// What its bars do.
+    /// The meaning of its bars.
     pub role: TimelineRole,
-    /// Its bars, in the order of time.
+    /// Its bars in chronological order.
     pub bars: Vec<TimelineBar>,
 }
 
 /// The meaning of the bars of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimelineRole {
-    /// They bring goodput down.
+    /// They brought goodput down.
     Trigger,
-    /// They are when it stayed down.
+    /// Times in which goodput stayed down.
     Sustained,
-    /// They are what was done about it.
+    /// Actions of operators.
     Remedy,
 }
 
-/// A stretch of time in a lane.
+/// A span of time in a lane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimelineBar {
     /// Its name.
     pub name: String,
-    /// Where it begins, s.
+    /// Its start, s.
     pub from_s: f64,
-    /// Where it ends, s.
+    /// Its end, s.
     pub until_s: f64,
 }
 
@@ -267,9 +267,9 @@ pub struct Line {
 /// A point of a curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
-    /// Where.
+    /// Horizontal position.
     pub x: f64,
-    /// How much; `None` leaves a gap.
+    /// Value; `None` leaves a gap.
     pub y: Option<f64>,
     /// Lower and upper end of its interval.
     pub interval: Option<(f64, f64)>,
@@ -283,40 +283,40 @@ impl Point {
     }
 }
 
-/// Bars of one kind, one a category.
+/// A group of bars, one per category.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BarGroup {
     /// Its name in the legend.
     pub name: String,
-    /// One value a category; `None` where it is not known.
+    /// One value per category; `None` if it is not known.
     pub values: Vec<Option<f64>>,
-    /// Lower and upper end of each value's interval; may be shorter than `values`.
+    /// Ends of each value's interval; may be shorter than `values`.
     pub intervals: Vec<Option<(f64, f64)>>,
 }
 
 /// A level in a heat map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contour {
-    /// The value on the line.
+    /// The value on the contour.
     pub level: f64,
-    /// What it means: `goodput 95 % of offered`.
+    /// Its meaning: `goodput 95 % of offered`.
     pub name: String,
 }
 
-/// A span of time that is marked.
+/// A marked span of time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
     /// Name.
     pub name: String,
-    /// Where it begins, s.
+    /// Its start, s.
     pub from_s: f64,
-    /// Where it ends, s; `None` at the right edge.
+    /// Its end, s; `None` for the right edge.
     pub until_s: Option<f64>,
-    /// Whether an operator did it: its beginning and its end are marked, not the time between.
+    /// Whether it is an action of an operator: then its start and its end are marked, not the time between.
     pub is_event: bool,
 }
 
-/// Marks on the axis of time.
+/// Marks on the time axis.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Marked<'a> {
     pub(crate) faults: &'a [Band],
@@ -328,44 +328,44 @@ pub(crate) struct Marked<'a> {
 pub struct Layer {
     /// Its name in the legend.
     pub name: String,
-    /// One value a window.
+    /// One value per window.
     pub values: Vec<Option<f64>>,
 }
 
 /// One of several small charts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Panel {
-    /// What it is of.
+    /// Its name.
     pub name: String,
-    /// Its curves; those of one name look alike in all panels.
+    /// Its curves; those with the same name look alike in all panels.
     pub series: Vec<Line>,
 }
 
-/// A workload or a component in a picture of the topology.
+/// A workload or component in a drawing of the topology.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyBox {
     /// Name.
     pub name: String,
-    /// What it is: `service ×3`.
+    /// Its kind: `service ×3`.
     pub note: String,
-    /// How busy it is, between 0 and 1; drawn at its foot.
+    /// Its utilisation, between 0 and 1; drawn at its bottom edge.
     pub share: Option<f64>,
     /// True for a workload, where requests begin.
     pub starts: bool,
-    /// The text shown to a reader who points at it.
+    /// The text shown on hover.
     pub lines: Vec<String>,
 }
 
-/// A link in a picture of the topology.
+/// A link in a drawing of the topology.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologyCall {
     /// Index of the caller among the boxes.
     pub from: usize,
     /// Index of the callee.
     pub to: usize,
-    /// What stands at the arrow.
+    /// The label of the arrow.
     pub label: String,
-    /// Drawn so that it stands out.
+    /// Whether it is highlighted.
     pub warn: bool,
 }
 
@@ -374,7 +374,7 @@ pub struct TopologyCall {
 pub struct PercentileLine {
     /// Its name in the legend.
     pub name: String,
-    /// Share of the values at or below, and that value; ascending.
+    /// Share of the values at or below a value, and that value; ascending.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -398,10 +398,10 @@ impl fmt::Display for ChartError {
 
 impl std::error::Error for ChartError {}
 
-/// The chart as an SVG document. It names no font file and loads nothing, so it can stand in a page as it is.
+/// The chart as an SVG document. It refers to no font file and loads nothing, so it can be embedded in a page as it is.
 ///
 /// # Errors
-/// Only if the drawing library fails, which writing to memory gives it no reason to.
+/// Only if the drawing library fails, which it has no reason to when writing to memory.
 pub fn svg(chart: &Chart) -> Result<String, ChartError> {
     let size = match &chart.kind {
         Kind::Bars { categories, groups } => bars::size(chart.size, categories.len(), groups.len()),

@@ -1,26 +1,26 @@
 //! Colours, dashes and markers, in one place.
 //!
 //! The series colours are those that Okabe and Ito proposed for readers of every colour vision, without the yellow, which
-//! is too light on white. The order puts the pairs that differ most, in lightness too, first.
+//! is too light on white. In their order, the pairs that differ most, also in lightness, come first.
 
 /// Red, green and blue.
 pub(crate) type Color = (u8, u8, u8);
 
 /// Text and axes.
 pub(crate) const INK: Color = (0x22, 0x26, 0x2B);
-/// Labels that stand back.
+/// Less prominent labels.
 pub(crate) const INK_SOFT: Color = (0x5A, 0x63, 0x6E);
 /// Lines of the grid.
 pub(crate) const GRID: Color = (0xE3, 0xE6, 0xEA);
 /// Lines of the axes.
 pub(crate) const AXIS: Color = (0x9A, 0xA3, 0xAD);
-/// Paper.
+/// The background.
 pub(crate) const PAPER: Color = (0xFF, 0xFF, 0xFF);
 /// Bands in which faults act.
 pub(crate) const FAULT: Color = (0xCC, 0x79, 0xA8);
-/// Names of faults: the same hue, dark enough to be read.
+/// Names of faults: the same hue, dark enough to read.
 pub(crate) const FAULT_INK: Color = (0x8A, 0x3A, 0x68);
-/// What operators do: a line, and its name.
+/// Actions of operators: line and name.
 pub(crate) const EVENT: Color = (0x2F, 0x6B, 0x4F);
 /// Unknown cells of a heat map.
 pub(crate) const UNKNOWN: Color = (0xE9, 0xEB, 0xEE);
@@ -36,14 +36,14 @@ pub(crate) const SERIES: [Color; 7] = [
     (0x00, 0x00, 0x00),
 ];
 
-/// Light enough for lines on it to be seen: where the past decides.
+/// Shading of hysteresis, light enough for lines on it to be visible.
 pub(crate) const SHADE: Color = (0xF1, 0xEC, 0xDC);
-/// On the colours of heat maps, whatever the page around them: dark …
+/// Ink on the colours of heat maps, independent of the page around them: dark …
 pub(crate) const ON_LIGHT: Color = (0x20, 0x24, 0x29);
 /// … and light.
 pub(crate) const ON_DARK: Color = (0xFF, 0xFF, 0xFE);
 
-/// The role of a colour, by which a page chooses another one in dark mode; `None` for colours that stay.
+/// The role of a colour, which lets a page substitute another one in dark mode; `None` for colours that stay.
 pub(crate) fn role(color: Color) -> Option<&'static str> {
     const ROLES: [(Color, &str); 10] = [
         (INK, "ink"),
@@ -62,10 +62,10 @@ pub(crate) fn role(color: Color) -> Option<&'static str> {
     fixed.or_else(|| SERIES.iter().position(|known| *known == color).map(|number| OF_SERIES[number]))
 }
 
-/// Lengths of strokes and gaps in pixels; none is a solid line.
+/// Lengths of strokes and gaps in pixels; an empty list is a solid line.
 pub(crate) const DASHES: [&[f64]; 5] = [&[], &[9.0, 4.0], &[2.5, 3.0], &[12.0, 3.5, 2.5, 3.5], &[5.0, 3.0]];
 
-/// Shapes that tell series apart without colour.
+/// Shapes that distinguish series without colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Marker {
     Circle,
@@ -79,7 +79,7 @@ pub(crate) enum Marker {
 pub(crate) const MARKERS: [Marker; 5] =
     [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond, Marker::Cross];
 
-/// How the series with a number is drawn. The cycles have lengths without a common divisor, so that 35 series differ.
+/// The style of a series. The cycles have lengths without a common divisor, so 35 series differ.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
     pub(crate) color: Color,
@@ -87,7 +87,7 @@ pub(crate) struct Look {
     pub(crate) marker: Marker,
 }
 
-/// The look of series `number`.
+/// The style of series `number`.
 pub(crate) fn look(number: usize) -> Look {
     Look {
         color: SERIES[number % SERIES.len()],
@@ -96,7 +96,7 @@ pub(crate) fn look(number: usize) -> Look {
     }
 }
 
-/// Anchors of the scale of heat maps, light to dark: lightness falls all the way, so that it reads in grey as well.
+/// Anchors of the colour scale of heat maps, light to dark: lightness falls monotonically, so that it works in grey as well.
 const HEAT: [Color; 6] = [
     (0xFD, 0xF6, 0xDD),
     (0xF9, 0xDC, 0x8C),
@@ -106,7 +106,7 @@ const HEAT: [Color; 6] = [
     (0x43, 0x13, 0x49),
 ];
 
-/// The colour of a position between 0 and 1 on the scale of heat maps.
+/// The colour at a position between 0 and 1 on the scale of heat maps.
 pub(crate) fn heat(position: f64) -> Color {
     let scaled = position.clamp(0.0, 1.0) * (HEAT.len() - 1) as f64;
     let lower = (scaled.floor() as usize).min(HEAT.len() - 2);
@@ -116,7 +116,7 @@ pub(crate) fn heat(position: f64) -> Color {
     (mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
-/// Text that can be read on a ground: dark on light, white on dark.
+/// A text colour that is readable on a background: dark on light, white on dark.
 pub(crate) fn ink_on(ground: Color) -> Color {
     if lightness(ground) > 0.55 { ON_LIGHT } else { ON_DARK }
 }

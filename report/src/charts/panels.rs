@@ -1,5 +1,5 @@
-//! Small multiples: the same curves for each value of a further variable, all over the same axes, so that heights can be
-//! compared from panel to panel.
+//! Small multiples: the same curves for each value of a further variable, all with the same axes, so that heights can be
+//! compared between panels.
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
 use super::frame::{self, Entry, Plot, Sample};
@@ -22,7 +22,7 @@ fn columns(panels: usize) -> usize {
     }
 }
 
-/// As high as its rows need.
+/// The height that its rows need.
 pub(crate) fn size(asked: Size, panels: usize) -> Size {
     let rows = panels.div_ceil(columns(panels)).max(1) as f64;
     Size { width: asked.width, height: (rows * (HEADING + HIGH + BELOW + BETWEEN) + 140.0).round() as u32 }
@@ -100,7 +100,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, panels: &[Panel]) -> Resu
     Ok(())
 }
 
-/// A strip around each place of the horizontal axis, with the values there.
+/// A strip around each position of the horizontal axis, with the values there.
 fn tell(
     told: &mut Vec<(Place, Place, Vec<String>)>,
     chart: &Chart,

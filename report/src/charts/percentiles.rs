@@ -1,5 +1,5 @@
 //! Percentiles of distributions. The horizontal axis is −log₁₀(1 − p): each further nine takes the same room, because
-//! the tail is what is looked for.
+//! the tail matters most.
 
 use super::canvas::{Canvas, Place, Stroke};
 use super::data::{self, Told, Zoom};
@@ -25,7 +25,7 @@ fn nines(share: f64) -> f64 {
     -libm::log10((1.0 - share).max(1e-9))
 }
 
-/// The axis over some shares.
+/// The axis for the given shares.
 fn axis(label: &Axis, shares: impl Iterator<Item = f64> + Clone) -> Scale {
     let (first, last) = (shares.clone().fold(1.0, f64::min), shares.fold(0.0, f64::max));
     let (low, high) = if first < last { (nines(first), nines(last)) } else { (0.0, 3.0) };
@@ -44,7 +44,7 @@ fn axis(label: &Axis, shares: impl Iterator<Item = f64> + Clone) -> Scale {
     x
 }
 
-/// Draws one curve a distribution.
+/// Draws one curve per distribution.
 pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, series: &[PercentileLine]) -> Result<(), ChartError> {
     let x = axis(&chart.x, series.iter().flat_map(|line| &line.points).map(|(share, _)| *share));
     let values = series.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
@@ -118,7 +118,7 @@ pub(crate) fn draw_stack(canvas: &mut Canvas, chart: &Chart, at: &[f64], layers:
     Ok(())
 }
 
-/// The percentiles with their values, for readers who point at them.
+/// The percentiles with their values, shown on hover.
 fn tell(canvas: &mut Canvas, plot: &Plot, chart: &Chart, series: &[PercentileLine]) {
     let mut shares: Vec<f64> = series.iter().flat_map(|line| &line.points).map(|(share, _)| *share).collect();
     shares.retain(|share| share.is_finite());
@@ -140,7 +140,7 @@ fn tell(canvas: &mut Canvas, plot: &Plot, chart: &Chart, series: &[PercentileLin
     data::columns(canvas, plot, Zoom::Both, &at, &told);
 }
 
-/// As many digits as the nines need: `99.9 %`.
+/// A percentile with as many digits as its nines need: `99.9 %`.
 fn percentile(share: f64) -> String {
     let decimals = (nines(share) - 1.0).ceil().clamp(0.0, 6.0) as usize;
     let text = format!("{:.decimals$}", share * 100.0);

@@ -1,4 +1,4 @@
-//! From SVG to PNG, with the bundled font and nothing of the machine's.
+//! Converts SVG to PNG with the bundled font, independent of the machine's fonts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,11 +7,11 @@ use resvg::usvg::{self, fontdb};
 
 use super::{Chart, ChartError};
 
-/// Regular and bold of the bundled font; its licence stands beside it.
+/// Regular and bold of the bundled font; its licence lies beside it.
 const FONTS: [&[u8]; 2] =
     [include_bytes!("../../assets/BrownoutSans-Regular.otf"), include_bytes!("../../assets/BrownoutSans-Bold.otf")];
 
-/// Reading the fonts takes longer than drawing a chart.
+/// Loaded once: reading the fonts takes longer than drawing a chart.
 static FONT_DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     let mut database = fontdb::Database::new();
     for font in FONTS {
@@ -21,10 +21,10 @@ static FONT_DATABASE: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
     Arc::new(database)
 });
 
-/// The chart as a PNG image, `scale` pixels of the image for each of the chart's: 2 is right for screens and print.
+/// The chart as a PNG image, with `scale` image pixels per pixel of the chart: 2 is right for screens and print.
 ///
 /// # Errors
-/// If the chart cannot be drawn, or `scale` makes an image without pixels or of more than 100 million.
+/// If the chart cannot be drawn, or `scale` gives an image without pixels or with more than 100 million.
 pub fn png(chart: &Chart, scale: f32) -> Result<Vec<u8>, ChartError> {
     let options = usvg::Options { fontdb: Arc::clone(&FONT_DATABASE), ..usvg::Options::default() };
     let tree = usvg::Tree::from_str(&super::svg(chart)?, &options).map_err(ChartError::new)?;

@@ -1,4 +1,4 @@
-//! The charts of one run: what every report shows.
+//! The charts of one run.
 
 use lab::result::{Breakdown, Demand, FaultWindow, Latency, RunResult};
 
@@ -10,7 +10,7 @@ use crate::happenings;
 use crate::over_time;
 use crate::units;
 
-/// A chart and the name of its file, without ending.
+/// A chart and the name of its file, without extension.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedChart {
     /// Lower case, words joined by hyphens.
@@ -19,12 +19,12 @@ pub struct NamedChart {
     pub chart: Chart,
 }
 
-/// More curves than this in one chart cannot be told apart; those with the largest values are kept.
+/// Maximum number of curves in one chart, so that they can be distinguished; those with the largest values are kept.
 const CURVES_MAX: usize = 6;
-/// Parts of the latency that have a colour of their own; the others are put together.
+/// Maximum number of parts of the latency with colours of their own; the rest are merged.
 const LAYERS_MAX: usize = 6;
 
-/// The charts of a run, the most telling first. Those about which the result knows nothing are left out.
+/// The charts of a run, the most informative first. Charts without data are left out.
 #[must_use]
 pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
     let mut charts = vec![
@@ -35,6 +35,8 @@ pub fn run_charts(result: &RunResult) -> Vec<NamedChart> {
         breakdown(result),
         hysteresis(result),
         retries(result),
+        breakers(result),
+        limits(result),
         components(result, "queues", "Queue length over time", "calls waiting", "queue.depth", Unit::Count),
         components(result, "utilisation", "Utilisation over time", "share of workers busy", "utilization", Unit::Share),
         components(
@@ -73,7 +75,7 @@ fn is_empty(kind: &Kind) -> bool {
     }
 }
 
-/// Which run a chart is of.
+/// Identifies the run that a chart belongs to.
 fn subtitle(result: &RunResult) -> String {
     let scenario = &result.scenario;
     let variant = scenario.variant.as_ref().map_or_else(String::new, |variant| format!(", variant {variant}"));
@@ -104,12 +106,12 @@ fn line(result: &RunResult, name: &str, values: &[Option<f64>]) -> Line {
     Line { name: name.to_owned(), points }
 }
 
-/// A line of a column, unless nothing of it is known or all of it is nothing.
+/// A line for a column, unless all its values are unknown or equal `nothing`.
 fn telling_line(result: &RunResult, name: &str, values: &[Option<f64>], nothing: f64) -> Option<Line> {
     values.iter().flatten().any(|value| (value - nothing).abs() > 1e-9).then(|| line(result, name, values))
 }
 
-/// The bounds that objectives put on these metrics.
+/// The bounds that objectives set for these metrics.
 pub(crate) fn bounds(result: &RunResult, metrics: &[String]) -> Vec<Bound> {
     let of = result.objectives.iter().filter_map(|objective| {
         let word = match objective.demand {
@@ -117,7 +119,7 @@ pub(crate) fn bounds(result: &RunResult, metrics: &[String]) -> Vec<Bound> {
             Demand::Above => "at least",
             Demand::Recovers => return None,
         };
-        // A percentile of all requests that were sent is held against the bound; the chart shows those that were answered.
+        // Objectives apply to percentiles of all requests sent; the chart shows those of the answered requests.
         let metric = objective.metric.replace(".latency_all.", ".latency.");
         metrics.contains(&metric).then(|| Bound {
             value: objective.bound,
@@ -141,7 +143,7 @@ struct OverTime<'a> {
     name: &'a str,
     title: &'a str,
     y: Axis,
-    /// The metrics that it shows, whose bounds are drawn.
+    /// The metrics shown, whose bounds are drawn.
     metrics: Vec<String>,
 }
 
@@ -173,6 +175,44 @@ fn load(result: &RunResult) -> NamedChart {
     over_time_chart(result, of, series)
 }
 
+/// Links with a breaker: which share of them is open.
+fn breakers(result: &RunResult) -> NamedChart {
+    let links = result.links.iter().flat_map(|(from, links)| links.keys().map(move |link| (from, link)));
+    let mut series = Vec::new();
+    for (from, link) in links {
+        for (state, words) in [("open", "open"), ("half_open", "half-open")] {
+            let path = format!("links.{from}.{link}.breaker.state.{state}");
+            let name = format!("{from} → {link} {words}");
+            series.extend(over_time::column(result, &path).and_then(|values| telling_line(result, &name, values, 0.0)));
+        }
+    }
+    series.truncate(CURVES_MAX);
+    let title = "Breakers over time";
+    let of =
+        OverTime { name: "breakers", title, y: Axis::linear("share of the time", Unit::Share), metrics: Vec::new() };
+    over_time_chart(result, of, series)
+}
+
+/// Limits of concurrency that change, of links and of components.
+fn limits(result: &RunResult) -> NamedChart {
+    let links = result.links.iter().flat_map(|(from, links)| links.keys().map(move |link| (from, link)));
+    let links = links.map(|(from, link)| (format!("{from} → {link}"), format!("links.{from}.{link}.limit")));
+    let components = result.components.keys().map(|name| (name.clone(), format!("components.{name}.limit")));
+    let mut series = Vec::new();
+    for (name, path) in links.chain(components) {
+        let Some(values) = over_time::column(result, &path) else { continue };
+        let mut known = values.iter().flatten();
+        let first = known.next().copied().unwrap_or(0.0);
+        if known.any(|value| (value - first).abs() > 1e-9) {
+            series.push(line(result, &name, values));
+        }
+    }
+    series.truncate(CURVES_MAX);
+    let title = "Limits of concurrency over time";
+    let of = OverTime { name: "limits", title, y: Axis::linear("calls at once", Unit::Count), metrics: Vec::new() };
+    over_time_chart(result, of, series)
+}
+
 fn latency(result: &RunResult) -> NamedChart {
     let several = result.workloads.len() > 1;
     let mut series = Vec::new();
@@ -198,7 +238,7 @@ fn percentile_points(latency: &Latency) -> Vec<(f64, f64)> {
         (0.95, latency.p95_s),
         (0.99, latency.p99_s),
         (0.999, latency.p999_s),
-        // The largest of n values stands for the share of 1 − 1/n.
+        // The largest of n values represents the share 1 − 1/n.
         (1.0 - 1.0 / count.max(1.0), latency.max_s.filter(|_| count > 1_000.0)),
     ]
     .into_iter()
@@ -230,7 +270,7 @@ fn percentiles(result: &RunResult) -> NamedChart {
     NamedChart { name: "percentiles".to_owned(), chart }
 }
 
-/// The bounds on percentiles of the workloads' latencies; each says of which percentile it is.
+/// The bounds on percentiles of the workloads' latencies, each with its percentile.
 fn percentile_bounds(result: &RunResult) -> Vec<Bound> {
     let mut found = Vec::new();
     for workload in result.workloads.keys().take(CURVES_MAX / 2) {
@@ -244,7 +284,7 @@ fn percentile_bounds(result: &RunResult) -> Vec<Bound> {
     found
 }
 
-/// Where the requests of the busiest workload spend their time, from the fastest to the slowest.
+/// How the requests of the busiest workload spend their time, from the fastest to the slowest.
 fn breakdown(result: &RunResult) -> NamedChart {
     let known = result.workloads.iter().filter(|(_, workload)| workload.breakdown.bands.len() > 1);
     let mut chart = Chart {
@@ -265,7 +305,7 @@ fn breakdown(result: &RunResult) -> NamedChart {
     NamedChart { name: "where-the-time-goes".to_owned(), chart }
 }
 
-/// Layers of a stack over the bands, the largest at the bottom; what is not among the first `most` is put together.
+/// Layers of a stack over the bands, the largest at the bottom; all but the first `most` are merged.
 fn layers(breakdown: &Breakdown, most: usize) -> Vec<Layer> {
     let mut found: Vec<(String, Vec<f64>)> = Vec::new();
     for part in &breakdown.parts {
@@ -289,7 +329,7 @@ fn layers(breakdown: &Breakdown, most: usize) -> Vec<Layer> {
     found.into_iter().map(layer).collect()
 }
 
-/// Who calls whom, how busy each is and how much goes over each link.
+/// The graph of calls, with the utilisation of components and the rate on each link.
 fn topology(result: &RunResult) -> NamedChart {
     let mut boxes: Vec<TopologyBox> = result
         .workloads
@@ -362,7 +402,7 @@ fn topology(result: &RunResult) -> NamedChart {
     NamedChart { name: "topology".to_owned(), chart }
 }
 
-/// Goodput against the load while that rises and while it falls: drawn where it does both by enough.
+/// Goodput against the load while the load rises and while it falls; drawn only if it does both by enough.
 fn hysteresis(result: &RunResult) -> NamedChart {
     let load = over_time::workload_total(result, "sent");
     let good = over_time::workload_total(result, "goodput");
@@ -386,20 +426,20 @@ fn hysteresis(result: &RunResult) -> NamedChart {
     NamedChart { name: "hysteresis".to_owned(), chart }
 }
 
-/// Steps of the load in which windows are put together.
+/// Number of load steps by which windows are merged.
 const STEPS: usize = 10;
-/// Windows that each way needs.
+/// Minimum number of windows in each direction.
 const WINDOWS_MIN: usize = 20;
-/// The load must rise and fall by this factor.
+/// Factor by which the load must rise and fall.
 const SWING_MIN: f64 = 1.5;
 
-/// A way along the load: means of load and measure, step by step.
+/// A path along the load: means of load and measure, step by step.
 type Way = Vec<(f64, f64)>;
 
-/// The ways up and down of a load with a single hump: windows are put together by steps of the load, so that the noise of
-/// single ones does not draw loops of its own. `None` where the load does not rise and fall by enough.
+/// The paths up and down of a load with a single peak. Windows are merged by load steps, so that the noise of single windows
+/// does not draw loops of its own. `None` if the load does not rise and fall by enough.
 fn loop_of(windows: &[(f64, f64)]) -> Option<(Way, Way)> {
-    // The load without its noise: means of neighbouring windows.
+    // The load without noise: means of neighbouring windows.
     let reach = (windows.len() / 40).max(1);
     let smooth: Vec<f64> = (0..windows.len())
         .map(|at| {
@@ -415,7 +455,7 @@ fn loop_of(windows: &[(f64, f64)]) -> Option<(Way, Way)> {
     if smooth[top] < SWING_MIN * low {
         return None;
     }
-    // A spike that ends as suddenly as it began has no ways, only two levels.
+    // A spike that ends as suddenly as it began has only two levels, no paths.
     let between = |way: &[f64]| {
         let width = (smooth[top] - low) / 4.0;
         way.iter().filter(|load| **load > low + width && **load < smooth[top] - width).count() * 5 > way.len()
@@ -473,7 +513,7 @@ fn retries(result: &RunResult) -> NamedChart {
     NamedChart { name: "attempts".to_owned(), chart }
 }
 
-/// One measure of the components in which it is largest, in the order of the scenario.
+/// One measure of the components with its largest values, in the order of the scenario.
 fn components(result: &RunResult, file: &str, title: &str, label: &str, metric: &str, unit: Unit) -> NamedChart {
     let nothing = if unit == Unit::Factor { 1.0 } else { 0.0 };
     let mut found: Vec<(f64, usize, Line)> = result
@@ -498,10 +538,10 @@ fn components(result: &RunResult, file: &str, title: &str, label: &str, metric: 
     over_time_chart(result, OverTime { name: file, title: &title, y, metrics }, series)
 }
 
-/// From this many times the median on, a curve that is not always at its height hides everything else on a linear axis.
+/// Ratio to the median above which a peak hides everything else on a linear axis.
 const DECADES: f64 = 100.0;
 
-/// Whether queue lengths are best seen by orders of magnitude: the largest is a hundred times what is usual.
+/// Whether queue lengths need a logarithmic axis: the largest is a hundred times the usual one.
 fn spans_decades(series: &[Line], unit: &Unit) -> bool {
     if *unit != Unit::Count {
         return false;
@@ -519,7 +559,7 @@ fn spans_decades(series: &[Line], unit: &Unit) -> bool {
 mod tests {
     use super::*;
 
-    /// A load that rises from 100 to 1,000 and falls again, and what is done of it.
+    /// A load that rises from 100 to 1,000 and falls again, with the goodput `good`.
     fn windows(good: impl Fn(usize, f64) -> f64) -> Vec<(f64, f64)> {
         let load = |at: usize| 100.0 + 9.0 * (if at < 100 { at } else { 200 - at }) as f64;
         (0..200).map(|at| (load(at), good(at, load(at)))).collect()

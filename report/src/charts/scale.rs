@@ -1,7 +1,7 @@
-//! Axes: which values they span, where the round ones among them are, and how those are written.
+//! Axes: the range of values they span, the round values within it, and their text.
 //!
-//! A [`Scale`] is a coordinate of the drawing library. Ends are what the rules of [`super`] ask for: zero is part of a linear
-//! axis, and values that were measured end at a round one. Round steps are the library's, except on a clock.
+//! A [`Scale`] is a coordinate of the drawing library. Its ends follow the rules of [`super`]: a linear axis includes zero, and
+//! an axis of measured values ends at a round value. Round steps come from the library, except for times.
 
 use std::ops::Range;
 
@@ -12,31 +12,31 @@ use super::text::text_width;
 use super::{Axis, Unit};
 use crate::units;
 
-/// Beyond this, a difference of two values could be infinite; no measure comes near.
+/// Beyond this limit, the difference of two values could be infinite; no measure comes near it.
 const LARGEST: f64 = 1e100;
 
-/// A value on an axis that has a line and a text.
+/// A value on an axis with a tick and a text.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tick {
     pub(crate) value: f64,
     pub(crate) label: String,
 }
 
-/// An axis with its bounds chosen.
+/// An axis with its ends.
 #[derive(Clone)]
 pub(crate) struct Scale {
     pub(crate) log: bool,
-    /// The ends; of a logarithmic axis, their logarithms.
+    /// The ends; for a logarithmic axis, their logarithms.
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// The kind of its numbers, for scripts that write ticks of their own.
+    /// The kind of its numbers, for scripts that write their own ticks.
     pub(crate) unit: &'static str,
-    /// Values are divided by this before they are written.
+    /// Divisor of the values as written.
     pub(crate) divisor: f64,
-    /// Whether its ticks are names of places instead of round values.
+    /// Whether its ticks are named positions instead of round values.
     pub(crate) named: bool,
     pub(crate) ticks: Vec<Tick>,
-    /// The label with its unit, as it is written beside the axis.
+    /// The label with its unit, as written beside the axis.
     pub(crate) title: String,
 }
 
@@ -45,16 +45,16 @@ impl Ranged for Scale {
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        // Logarithms are ours: those of the platform may differ in the last digit.
+        // Use our own logarithms: those of the platform may differ in the last digit.
         let value = if self.log { libm::log10(*value) } else { *value };
-        // The library adds in whole numbers, which must not overflow: far outside is as good as farther outside.
+        // The library adds integers, which must not overflow. All positions far outside are equivalent.
         let far = 100.0 * (self.high - self.low);
         let value = value.clamp(self.low - far, self.high + far);
         RangedCoordf64::from(self.low..self.high).map(&value, limit)
     }
 
     fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
-        // No lines between those that have a text.
+        // No grid lines between those with a text.
         if hint.weight().allow_light_points() {
             return Vec::new();
         }
@@ -74,18 +74,18 @@ impl ValueFormatter<f64> for Scale {
 }
 
 impl Scale {
-    /// An axis over known values. Linear axes include zero and end at a round value; logarithmic ones leave out what is
-    /// not above zero and say so.
+    /// An axis over measured values. Linear axes include zero and end at a round value; logarithmic ones leave out values that
+    /// are not positive and say so.
     pub(crate) fn new(axis: &Axis, values: impl Iterator<Item = f64>, wanted: usize) -> Scale {
         Scale::build(axis, values, wanted, axis.log, true)
     }
 
-    /// The same, linear whatever the axis asks for: for lengths that must be in proportion.
+    /// The same, always linear: for lengths that must be proportional to values.
     pub(crate) fn proportional(axis: &Axis, values: impl Iterator<Item = f64>, wanted: usize) -> Scale {
         Scale::build(axis, values, wanted, false, true)
     }
 
-    /// An axis of chosen values, not measured ones: from the least to the largest value, without zero and without rounding.
+    /// An axis of chosen values, not measured ones: from the smallest to the largest value, without zero and without rounding.
     pub(crate) fn exact(axis: &Axis, values: impl Iterator<Item = f64>, wanted: usize) -> Scale {
         Scale::build(axis, values, wanted, axis.log, false)
     }
@@ -113,29 +113,29 @@ impl Scale {
         scale
     }
 
-    /// An axis without numbers, for lanes one below the other.
+    /// An axis without numbers, for lanes one below another.
     pub(crate) fn lanes() -> Scale {
         let plain = Axis::linear("", Unit::Count);
         Scale { ticks: Vec::new(), ..Scale::exact(&plain, [0.0, 1.0].into_iter(), 2) }
     }
 
-    /// Whether a value can be shown: no logarithm of what is not above zero.
+    /// Whether a value can be shown: a logarithmic axis needs positive values.
     pub(crate) fn shows(&self, value: f64) -> bool {
         value.abs() <= LARGEST && (!self.log || value > 0.0)
     }
 
-    /// Where a value lies, 0 at the low end and 1 at the high end; `None` for what cannot be shown.
+    /// The position of a value, 0 at the low end and 1 at the high end; `None` if it cannot be shown.
     pub(crate) fn share(&self, value: f64) -> Option<f64> {
         let along = if self.log { libm::log10(value) } else { value };
         self.shows(value).then(|| (along - self.low) / (self.high - self.low))
     }
 
-    /// The widest text of its ticks, pixels.
+    /// Width of the widest tick label, pixels.
     pub(crate) fn widest(&self, size: f64) -> f64 {
         self.ticks.iter().map(|tick| text_width(&tick.label, size)).fold(0.0, f64::max)
     }
 
-    /// For a horizontal axis of this length in pixels: labels that would meet their neighbours are left out.
+    /// For a horizontal axis of this length in pixels: drops labels that would touch their neighbours.
     pub(crate) fn thinned(mut self, length: f64, size: f64, apart: f64) -> Scale {
         let mut free_from = f64::NEG_INFINITY;
         let at: Vec<f64> = self.ticks.iter().map(|tick| self.share(tick.value).unwrap_or(0.0) * length).collect();
@@ -154,7 +154,7 @@ impl Scale {
 fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Scale {
     let (mut low, mut high) = if rounded { (low.min(0.0), high.max(0.0)) } else { (low, high) };
     if low == high {
-        // A single value stands in the middle of something.
+        // Extend the range around a single value.
         let reach = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
         high += reach;
         if !rounded || low < 0.0 {
@@ -188,8 +188,8 @@ fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, rounded: bool) -> Sca
     }
 }
 
-/// The distance of round values: that of the library's, and on a clock a round part of a minute, an hour or a day. Nothing
-/// of which only whole ones exist is counted in halves.
+/// The step between round values: the library's or, for times, a round part of a minute, an hour or a day. Counts get whole
+/// steps.
 fn step(unit: &Unit, low: f64, high: f64, wanted: usize) -> f64 {
     const OF_TIME: [f64; 15] =
         [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0];
@@ -201,13 +201,13 @@ fn step(unit: &Unit, low: f64, high: f64, wanted: usize) -> f64 {
     {
         return step;
     }
-    // The library takes a logarithm of the platform's: of six digits between 1 and 10, whose whole part is the same
-    // everywhere. Its differences, too, suit values near one.
+    // The library takes a logarithm of the platform. Scaling the range to six digits between 1 and 10 makes the logarithm's
+    // whole part the same everywhere; the differences that the library takes also need values near one.
     let size = libm::pow(10.0, libm::log10(high - low).floor());
     let span: f64 = format!("{:.5}", (high - low) / size).parse().unwrap_or(1.0);
     let round = RangedCoordf64::from(0.0..span).key_points(wanted.max(2) + 1);
     let step = round.get(1).map_or(least, |second| (second - round[0]) * size);
-    // Digits that come from the division are none.
+    // Drop digits that come from the division.
     let step = format!("{step:.9e}").parse().unwrap_or(step);
     if *unit == Unit::Count { step.max(1.0) } else { step }
 }
@@ -221,8 +221,8 @@ fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
     if high - low < 0.3 {
         (low, high) = (low - 0.2, high + 0.2);
     }
-    // With many decades only they are named; with few, their 2 and 5 as well. (The library's own logarithmic coordinate
-    // names decades only.)
+    // With many decades only they get labels; with few, their multiples by 2 and 5 as well. (The library's own logarithmic
+    // coordinate labels decades only.)
     let parts: &[f64] = match high - low {
         decades if decades > 3.2 => &[1.0],
         decades if decades > 1.6 => &[1.0, 3.0],
@@ -242,7 +242,7 @@ fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
             }
         }
     }
-    // Each value carries its own unit, since they change along the axis.
+    // Each value has its own unit, since units change along the axis.
     Scale {
         log: true,
         low,
@@ -255,7 +255,7 @@ fn logarithmic(axis: &Axis, low: f64, high: f64, rounded: bool) -> Scale {
     }
 }
 
-/// The value 1, 2 or 5 times a power of ten beside one given by its logarithm.
+/// The next value of the form 1, 2 or 5 times a power of ten, above or below one given by its logarithm.
 fn round_beside(logarithm: f64, above: bool) -> f64 {
     let decade = libm::pow(10.0, logarithm.floor());
     let part = libm::pow(10.0, logarithm - logarithm.floor());
@@ -268,7 +268,7 @@ fn round_beside(logarithm: f64, above: bool) -> f64 {
     chosen * decade
 }
 
-/// How many decimals a step needs.
+/// Number of decimals that a step needs.
 fn decimals_of(step: f64) -> usize {
     (0..6)
         .find(|decimals| {
@@ -317,7 +317,7 @@ fn titled(axis: &Axis, unit: &str) -> String {
     }
 }
 
-/// A value on a linear axis, whose unit stands in the title.
+/// A value on a linear axis, whose unit is in the title.
 fn tick_text(unit: &Unit, value: f64, divisor: f64, decimals: usize) -> String {
     match unit {
         Unit::Seconds => format!("{:.decimals$}", value / divisor),
@@ -349,7 +349,7 @@ fn plain_text(value: f64, decimals: usize) -> String {
     }
 }
 
-/// Whole per cents, tenths below ten; cut, so that only all is 100 %.
+/// Whole percentages, with tenths below ten; truncated, so that only the whole is 100 %.
 fn short_share(share: f64) -> String {
     let percent = share * 100.0;
     let text = if percent.abs() >= 9.95 {
@@ -360,7 +360,7 @@ fn short_share(share: f64) -> String {
     format!("{text} %")
 }
 
-/// A value that stands alone and carries its unit: on a logarithmic axis, in a cell, at the end of a bar.
+/// A value with its unit: on a logarithmic axis, in a cell, at the end of a bar.
 pub(crate) fn lone_text(unit: &Unit, value: f64) -> String {
     let short = |text: String| {
         // Round values need no digits: `100 ms`, not `100.0 ms`.

@@ -1,8 +1,8 @@
-//! The backend of the drawing library: writes SVG.
+//! The backend of the drawing library that writes SVG.
 //!
-//! Its unit is a tenth of a pixel. Every element carries its colour as an attribute, so that the document can stand alone,
-//! and the name of the colour's role as a class, so that a page can give it other colours in the dark. The
-//! library knows nothing of dashes, groups, and values for readers who point at the chart: they are written between its calls.
+//! Its unit is a tenth of a pixel. Every element has its colour as an attribute, so that the document can stand alone, and
+//! the name of the colour's role as a class, so that a page can change it in dark mode. The library does not support dashes,
+//! groups, or values shown on hover; they are written between its calls.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -21,9 +21,9 @@ type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 pub(crate) struct Svg {
     size: Size,
     pub(crate) written: String,
-    /// The values shown, as JSON, for readers who point at the chart.
+    /// The values to show on hover, as JSON.
     pub(crate) data: Option<String>,
-    /// Lengths of strokes and gaps of the lines that follow, pixels; none is a solid line.
+    /// Lengths of strokes and gaps of the following lines, pixels; empty for solid lines.
     pub(crate) dash: &'static [f64],
 }
 
@@ -151,7 +151,7 @@ impl DrawingBackend for Svg {
             HPos::Center => "middle",
             HPos::Right => "end",
         };
-        // Renderers read `dominant-baseline` differently; half the height of a capital below the middle is the same
+        // Renderers interpret `dominant-baseline` differently; half the height of a capital below the middle is the same
         // everywhere.
         let baseline = match style.anchor().v_pos {
             VPos::Top => 0.864,
@@ -181,12 +181,12 @@ impl DrawingBackend for Svg {
     }
 }
 
-/// A length in tenths of a pixel. Far outside is as good as farther outside, and stays a number that every renderer takes.
+/// A length in tenths of a pixel, clamped to a range that every renderer accepts; positions far outside are equivalent.
 pub(crate) fn tenths(length: f64) -> i32 {
     (length * 10.0).round().clamp(-1e6, 1e6) as i32
 }
 
-/// As it is written: `12.5`.
+/// Formats a length in pixels: `12.5`.
 pub(crate) fn pixels(tenths: i32) -> String {
     let sign = if tenths < 0 { "-" } else { "" };
     match tenths.abs() % 10 {
@@ -199,7 +199,7 @@ fn points(places: &[BackendCoord]) -> String {
     let mut written = String::with_capacity(places.len() * 10);
     let mut before = None;
     for (number, place) in places.iter().enumerate() {
-        // Places that fall together say nothing; a line of one place still needs two.
+        // Skip repeated positions; a line at a single position still needs two.
         if before == Some(place) && (number + 1 != places.len() || written.contains(' ')) {
             continue;
         }

@@ -1,6 +1,6 @@
-//! Texts: how wide they are, and how they stand inside markup.
+//! Texts: their width, and their escaping in markup.
 
-/// Text inside markup.
+/// Escapes text for markup.
 pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -10,7 +10,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '&' => safe.push_str("&amp;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            // Control characters have no place in a document, however a scenario is called.
+            // Control characters are not allowed in a document, even in names from a scenario.
             character if character.is_control() && character != '\n' && character != '\t' => {}
             character if language::diagnostics::is_no_character(character) => safe.push('\u{FFFD}'),
             character => safe.push(character),
@@ -28,7 +28,7 @@ const ADVANCES: [u16; 95] = [
     327, 362, 659,
 ];
 
-/// Width of a text in pixels; other characters count as wide ones, so that the estimate is never too small by much.
+/// Width of a text in pixels; other characters count as wide ones, so that the estimate is never much too small.
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let thousandths: u32 = text
         .chars()

@@ -1,4 +1,4 @@
-//! Goodput over time, and below it in lanes what brought it down, what kept it down and what was done about it.
+//! Goodput over time, and below it, in lanes, what brought it down, what kept it down and what operators did.
 
 use super::canvas::{Anchor, Canvas, Lettering, Stroke};
 use super::data::{self, Told, Zoom};
@@ -10,11 +10,11 @@ use super::{Chart, ChartError, Mark, Marked, Size, TimelineLane, TimelineRole};
 
 const LANE: f64 = 26.0;
 const BAR: f64 = 16.0;
-/// Room for the names of lanes, px.
+/// Space for the names of lanes, px.
 const NAMES: f64 = 78.0;
 const TEXT: f64 = 11.5;
 
-/// As high as its lanes need.
+/// The height that its lanes need.
 pub(crate) fn size(asked: Size, lanes: usize) -> Size {
     Size { width: asked.width, height: (250.0 + LANE * lanes as f64).round() as u32 }
 }
@@ -66,7 +66,7 @@ fn draw_lane(canvas: &mut Canvas, plot: &Plot, lane: &TimelineLane, top: f64) {
         TimelineRole::Sustained => palette::SERIES[1],
         TimelineRole::Remedy => palette::EVENT,
     };
-    // Names stand right of their bars where they do not fit inside, and are left out where they would meet.
+    // Names that do not fit inside their bars go to the right of them, and are left out if they would touch.
     let mut free_from = f64::NEG_INFINITY;
     canvas.plot((plot.left, top), (plot.right, top + BAR), |canvas| {
         for bar in &lane.bars {

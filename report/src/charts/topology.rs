@@ -1,8 +1,8 @@
-//! Who calls whom, as boxes in layers from left to right.
+//! The graph of calls, as boxes in layers from left to right.
 //!
-//! A box stands one layer to the right of the last of its callers; calls back into an earlier layer bend below. A call
-//! across several layers gets an invisible place in each of them, so that no arrow runs through a box. Within a layer
-//! boxes stand in the order of the mean place of their callers (Sugiyama's barycentres), which keeps most arrows apart.
+//! A box is one layer to the right of its rightmost caller; calls back into an earlier layer bend below. A call across
+//! several layers gets an invisible position in each of them, so that no arrow crosses a box. Within a layer, boxes are
+//! ordered by the mean position of their callers (Sugiyama's barycentres), which keeps most arrows apart.
 
 use super::canvas::{Anchor, Canvas, Lettering, Place, Stroke};
 use super::frame;
@@ -16,22 +16,22 @@ const HIGH: f64 = 46.0;
 const ACROSS: f64 = 222.0;
 const DOWN: f64 = 74.0;
 const MARGIN: f64 = 16.0;
-/// Room for titles and for calls that bend below.
+/// Space for titles, and for calls that bend below.
 const ABOVE: f64 = 66.0;
 const BELOW: f64 = 48.0;
 
-/// Where everything stands: layer and place in it, halves of places allowed.
+/// The layout: layer and position of everything; positions can be halves.
 struct Layout {
     layer: Vec<usize>,
     row: Vec<f64>,
-    /// Of each call, the rows at which it passes the layers in between; `None` for one that goes back.
+    /// For each call, the rows in which it passes the layers in between; `None` for a call that goes back.
     between: Vec<Option<Vec<f64>>>,
     layers: usize,
     rows: f64,
 }
 
 fn layout(boxes: usize, calls: &[TopologyCall]) -> Layout {
-    // Calls back to a component that is being visited close a cycle and push nothing to the right.
+    // A call to a component that is still being visited closes a cycle and does not move its callee to the right.
     let mut back = vec![false; calls.len()];
     let mut state = vec![0_u8; boxes];
     for start in 0..boxes {
@@ -65,7 +65,7 @@ fn layout(boxes: usize, calls: &[TopologyCall]) -> Layout {
     }
     let layers = layer.iter().max().map_or(0, |last| last + 1);
 
-    // Places: boxes first, then those that long calls pass; each knows who stands to its left.
+    // Positions: boxes first, then those of calls across layers; each knows its neighbours on the left.
     let mut place_layer = layer.clone();
     let mut left: Vec<Vec<usize>> = vec![Vec::new(); boxes];
     let mut passes: Vec<Option<Vec<usize>>> = Vec::new();
@@ -102,7 +102,7 @@ fn layout(boxes: usize, calls: &[TopologyCall]) -> Layout {
             row[place] = number as f64;
         }
     }
-    // Each layer stands in the middle of the highest.
+    // Centre each layer on the highest one.
     for of in 0..layers {
         let here: Vec<usize> = (0..place_layer.len()).filter(|place| place_layer[*place] == of).collect();
         let shift = (rows - here.len() as f64) / 2.0;
@@ -114,11 +114,11 @@ fn layout(boxes: usize, calls: &[TopologyCall]) -> Layout {
     Layout { layer, row, between, layers, rows }
 }
 
-/// As large as its layers need.
+/// The size that its layers need.
 pub(crate) fn size(asked: Size, boxes: usize, calls: &[TopologyCall]) -> Size {
     let layout = layout(boxes, calls);
     let width = layout.layers as f64 * ACROSS - (ACROSS - WIDE) + 2.0 * MARGIN;
-    // Calls that go back bend below everything.
+    // Calls that go back bend below everything else.
     let below = if layout.between.iter().any(Option::is_none) { BELOW } else { MARGIN };
     let height = ABOVE + layout.rows * DOWN + below;
     Size { width: asked.width.max(width.ceil() as u32), height: height.ceil() as u32 }
@@ -129,7 +129,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, boxes: &[TopologyBox], ca
     frame::titles(canvas, chart);
     let layout = layout(boxes.len(), calls);
     let used = layout.layers.max(1) as f64 * ACROSS - (ACROSS - WIDE);
-    // A graph narrower than the picture is spread over it.
+    // Stretch a graph that is narrower than the picture.
     let stretch =
         if layout.layers > 1 { ((canvas.width() - 2.0 * MARGIN - WIDE) / (used - WIDE)).clamp(1.0, 1.6) } else { 1.0 };
     let left_of = |layer: f64| MARGIN + layer * ACROSS * stretch;
@@ -143,7 +143,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, boxes: &[TopologyBox], ca
         let to = (left_of(layout.layer[call.to] as f64), middle_of(layout.row[call.to]));
         let stroke = Stroke::solid(color, if call.warn { 2.4 } else { 1.8 });
         let Some(between) = &layout.between[number] else {
-            // Below everything and back.
+            // Below everything else and back.
             let path = [
                 (from.0 - 12.0, from.1 + HIGH / 2.0),
                 (from.0 - 12.0, lowest),
@@ -180,7 +180,7 @@ pub(crate) fn draw(canvas: &mut Canvas, chart: &Chart, boxes: &[TopologyBox], ca
         lines.extend(one.lines.iter().cloned());
         told.push(((left, top), (left + WIDE, top + HIGH), lines));
     }
-    // Labels that would lie on one another give way downwards.
+    // Move labels down if they would overlap.
     let mut taken: Vec<(Place, f64)> = Vec::new();
     for (at, text, warn) in labels {
         let wide = text_width(text, 11.0) + 6.0;
@@ -205,7 +205,7 @@ fn draw_box(canvas: &mut Canvas, one: &TopologyBox, (left, top): Place) {
     let (right, bottom) = (left + WIDE, top + HIGH);
     let rim = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
     canvas.rectangle((left, top), (right, bottom), palette::PAPER, 1.0);
-    // How busy it is fills its foot from the left.
+    // A bar at the bottom shows the utilisation, from the left.
     if let Some(share) = one.share.filter(|share| share.is_finite()) {
         let color = if share >= 0.9 { palette::SERIES[1] } else { palette::SERIES[0] };
         let until = left + share.clamp(0.0, 1.0) * WIDE;
@@ -221,12 +221,12 @@ fn draw_box(canvas: &mut Canvas, one: &TopologyBox, (left, top): Place) {
     canvas.text((middle, top + 29.0), &note, Lettering::new(11.0, palette::INK_SOFT, Anchor::Middle));
 }
 
-/// From one place to another, leaving and arriving level.
+/// A curve between two positions that starts and ends horizontally.
 fn bend(from: Place, to: Place) -> Vec<Place> {
     (0..=16)
         .map(|step| {
             let t = f64::from(step) / 16.0;
-            // Horizontally even, vertically slow at both ends.
+            // Linear in x, smoothed at both ends in y.
             (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * t * t * (3.0 - 2.0 * t))
         })
         .collect()

@@ -1,5 +1,5 @@
-//! What callers got: stretches without goodput, failures, answers that were late or degraded, slow spells, calls that were
-//! turned away, and objectives that were missed.
+//! Findings about answers: stretches without goodput, failures, late or degraded answers, slow spells, rejected calls, and
+//! missed objectives.
 
 use lab::objectives::in_words;
 use lab::result::{Demand, RunResult, Table, WorkloadResult};
@@ -13,15 +13,15 @@ fn about(workload: &str) -> String {
     format!("workloads.{workload}")
 }
 
-/// The number of requests without a timely answer, and the time, from which it is an outage rather than chance.
+/// Thresholds of an outage, as opposed to chance: number of requests without a timely answer, and length, s, …
 const UNANSWERED_MIN: f64 = 20.0;
 const OUTAGE_S: f64 = 10.0;
-/// … or this share of the run.
+/// … or share of the run.
 const OUTAGE_SHARE: f64 = 0.1;
-/// A gap shorter than this is the time that a few requests take.
+/// A shorter gap, s, is the time that a few requests take.
 const GAP_S: f64 = 2.0;
 
-/// Windows in which requests were sent and none ended well and in time.
+/// Windows in which requests were sent and none ended well within the deadline.
 pub(super) fn without_goodput(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     for (name, workload) in &result.workloads {
@@ -61,8 +61,8 @@ pub(super) fn without_goodput(result: &RunResult) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// How bad the longest time without goodput is: the first requests of a run may take their time, and single ones fall between
-/// two windows.
+/// Severity of the longest time without goodput: the first requests of a run may take a while, and at low rates a window may
+/// contain no end of a request.
 fn gap_severity(result: &RunResult, workload: &WorkloadResult, gap: Stretch, sent: f64) -> Severity {
     let end_s = over_time::end_s(result);
     let long_s = gap.until_s - gap.from_s;
@@ -74,11 +74,11 @@ fn gap_severity(result: &RunResult, workload: &WorkloadResult, gap: Stretch, sen
     if long_s >= OUTAGE_S || long_s >= OUTAGE_SHARE * end_s { Severity::Critical } else { Severity::Warning }
 }
 
-/// A share of failures from which it is worth a warning, and from which the system is not doing its work.
+/// Shares of failures: thresholds of a warning and of a critical finding.
 const FAILURES_MIN: f64 = 0.01;
 const FAILURES_CRITICAL: f64 = 0.1;
 
-/// Requests that failed.
+/// Failed requests.
 pub(super) fn failures(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     for (name, workload) in &result.workloads {
@@ -111,7 +111,7 @@ fn failed_outcomes(outcomes: &Table<u64>) -> impl Iterator<Item = (&str, u64)> {
     outcomes.iter().filter(move |entry| failed(*entry)).map(|(name, count)| (name.as_str(), *count))
 }
 
-/// `failed: 70 % timeout, 8 % unavailable`, or `ended in timeout` where all did.
+/// `failed: 70 % timeout, 8 % unavailable`, or `ended in timeout` if all did.
 fn failure_words(draft: &mut Draft, outcomes: &Table<u64>) -> String {
     let failures: Vec<&str> =
         outcome::ranked(outcomes).into_iter().map(|(name, _)| name).filter(|name| !outcome::is_success(name)).collect();
@@ -123,7 +123,7 @@ fn failure_words(draft: &mut Draft, outcomes: &Table<u64>) -> String {
     format!("failed: {}", words.collect::<Vec<_>>().join(", "))
 }
 
-/// Answers that came after the deadline.
+/// Answers after the deadline.
 pub(super) fn late(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     for (name, workload) in result.workloads.iter().filter(|(_, workload)| workload.late > 0) {
@@ -147,7 +147,7 @@ pub(super) fn late(result: &RunResult) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Answers that a fallback gave.
+/// Answers by a fallback.
 pub(super) fn degraded(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     for (name, workload) in &result.workloads {
@@ -169,18 +169,18 @@ pub(super) fn degraded(result: &RunResult) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Slow means this many times the usual …
+/// A request is slow if it takes this many times the usual latency …
 pub(super) const SLOW_TIMES: f64 = 10.0;
-/// … where it is at least so much more, s.
+/// … and exceeds it by at least this much, s.
 pub(super) const SLOW_MIN_S: f64 = 0.01;
-/// A slow period matters if it is this slow, s, for this many consecutive windows; or this slow, s, at any time.
+/// A slow spell is reported if requests take this long, s, in this many consecutive windows; or that long, s, at any time.
 const SLOW_WARNING_S: f64 = 0.1;
 const SPELL_WINDOWS: usize = 3;
 const SLOW_ALWAYS_S: f64 = 1.0;
-/// A service that is slow for this share of the time is usually slow.
+/// If requests are slow for this share of the time, that is the usual state.
 const USUALLY: f64 = 0.8;
 
-/// The usual latency of a median request, s: the lower quartile of the medians of windows, so that it is known although most of
+/// The usual latency of a median request, s: the lower quartile of the windows' medians, so that it is known even if most of
 /// the run was slow.
 pub(super) fn usual_median_s(result: &RunResult, workload: &str) -> Option<f64> {
     let medians = over_time::column(result, &format!("workloads.{workload}.latency.p50_s"))?;
@@ -189,7 +189,7 @@ pub(super) fn usual_median_s(result: &RunResult, workload: &str) -> Option<f64> 
     known.get(known.len() / 4).copied()
 }
 
-/// Windows in which the slowest requests took many times as long as a usual one.
+/// Windows in which the slowest requests took many times the usual latency.
 pub(super) fn slow_spells(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     let of = over_time::measured(result).len();
@@ -226,17 +226,17 @@ pub(super) fn slow_spells(result: &RunResult) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Outcomes by which a component turns calls away, and by which a link does.
+/// Outcomes with which a component rejects calls, and with which a link does.
 pub(super) const AWAY: [&str; 2] = ["overload", "rate_limited"];
 pub(super) const AWAY_OF_LINKS: [&str; 2] = ["breaker_open", "pool_timeout"];
 
-/// Calls that were turned away, by a component or by a link before it.
+/// Calls rejected by a component, or by a link before it.
 pub(super) fn refusals(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     let mut tell = |about: String, who: String, outcomes: &Table<u64>, kinds: &[&str]| {
         let all: u64 = outcomes.values().sum();
         let place = about.split_once('.').map_or("", |(_, place)| place);
-        // Where requests failed of it, that has been said.
+        // Failures of requests because of these rejections have already been reported.
         let is_told = |kind: &str| {
             result
                 .workloads
@@ -287,7 +287,7 @@ pub(super) fn objectives(result: &RunResult) -> Vec<Finding> {
     let say = |objective: &lab::result::ObjectiveResult| {
         let draft = Draft::new("objective", format!("objectives.{}", objective.name));
         let words = in_words(objective);
-        // That something did not recover is what recovery is about: it comes first.
+        // A missing recovery is the worst way to miss a `recovers` objective: report it first.
         let severity = match (objective.demand, objective.value) {
             (Demand::Recovers, None) => Severity::Critical,
             (Demand::Below | Demand::Above | Demand::Recovers, _) => Severity::Warning,
@@ -297,7 +297,7 @@ pub(super) fn objectives(result: &RunResult) -> Vec<Finding> {
     missed.map(say).collect()
 }
 
-/// English ownership: `shoppers'`, `api's`.
+/// The English possessive: `shoppers'`, `api's`.
 pub(super) fn possessive(name: &str) -> String {
     let s = if name.ends_with('s') { "" } else { "s" };
     format!("{name}'{s}")

@@ -1,9 +1,9 @@
-//! Who calls whom in a result, and where the settings of a link stand in a scenario.
+//! The callers of components in a result, and the paths of link settings in a scenario.
 
 use lab::result::{LinkResult, RunResult};
 
-/// Whether everything that reaches a component was sent by workloads that wait for their answers before they send more: its
-/// queue then holds at most their users.
+/// Whether all calls to a component come from workloads that wait for their answers before they send more: its queue then
+/// never exceeds their number of users.
 pub(super) fn is_fed_by_those_who_wait(result: &RunResult, component: &str) -> bool {
     if !result.workloads.values().any(|workload| workload.waits_for_answers) {
         return false;
@@ -13,7 +13,7 @@ pub(super) fn is_fed_by_those_who_wait(result: &RunResult, component: &str) -> b
     let mut is_called = false;
     while let Some(callee) = asked.get(next).copied() {
         next += 1;
-        // Nobody waits for messages.
+        // Producers do not wait for the processing of messages.
         if result.components.get(callee).is_some_and(|component| !component.consumes.is_empty()) {
             return false;
         }
@@ -43,8 +43,8 @@ pub(super) fn links_to<'r>(
     })
 }
 
-/// Where the settings of a link stand: `workloads.shoppers.call`, `components.api.calls.db`, `components.cache.to`. `None` in a
-/// cluster, whose components the file has under another name.
+/// Path of a link's settings: `workloads.shoppers.call`, `components.api.calls.db`, `components.cache.to`. `None` in a
+/// cluster, whose components have other names in the file.
 pub(super) fn settings_of_link(result: &RunResult, from: &str, link: &str) -> Option<String> {
     if from.contains('/') {
         return None;
@@ -56,7 +56,7 @@ pub(super) fn settings_of_link(result: &RunResult, from: &str, link: &str) -> Op
     Some(if link == "to" { format!("components.{from}.to") } else { format!("components.{from}.calls.{link}") })
 }
 
-/// Where a setting of a component stands; `None` in a cluster.
+/// Path of a component's setting; `None` in a cluster.
 pub(super) fn setting_of(component: &str, setting: &str) -> Option<String> {
     (!component.contains('/')).then(|| format!("components.{component}.{setting}"))
 }

@@ -1,4 +1,5 @@
-//! Whom a component waits for while all of its workers are held, down to the last; and components that answer nothing any more.
+//! Chains of waiting: components whose workers all wait for another component, down to the last one; and components that no
+//! longer answer at all.
 
 use lab::result::{FaultWindow, LinkResult, RunResult, Workers};
 
@@ -7,11 +8,11 @@ use super::places::{SATURATED, saturated};
 use super::{Draft, Finding, Severity};
 use crate::over_time::{self, Stretch};
 
-/// From this share of its workers that wait for another on, a component is busy because of that.
+/// Share of its workers that must wait for another component for that to be why a component is busy.
 pub(super) const WAITING_MIN: f64 = 0.5;
-/// Workers that wait cannot be more than there are; more calls than that are no single ones.
+/// Waiting calls cannot exceed the number of workers; if they do, calls do not map to workers one to one.
 pub(super) const WAITING_MOST: f64 = 1.001;
-/// A shorter time of saturation is everyday.
+/// A shorter saturation, s or windows, is normal.
 const SPELL_S: f64 = 3.0;
 const SPELL_WINDOWS: usize = 3;
 
@@ -28,7 +29,7 @@ fn column_of_link(from: &str, link: &str, metric: &str) -> String {
     format!("links.{from}.{link}.{metric}")
 }
 
-/// Over which link most of the workers of a component wait in a stretch, if half of them do over one.
+/// The link over which most workers of a component wait in a stretch, if at least half of them do.
 fn main_wait<'r>(result: &'r RunResult, name: &'r str, spell: &Stretch) -> Option<Wait<'r>> {
     let (name, component) = result.components.get_key_value(name)?;
     let workers = component.workers.as_ref().filter(|workers| workers.held_while_waiting && workers.count > 0)?;
@@ -44,13 +45,13 @@ fn main_wait<'r>(result: &'r RunResult, name: &'r str, spell: &Stretch) -> Optio
     most.filter(|wait| wait.waiting >= WAITING_MIN * all && wait.waiting <= WAITING_MOST * all)
 }
 
-/// The longest saturation of a component that is worth the name.
+/// The longest notable saturation of a component.
 fn spell(result: &RunResult, name: &str) -> Option<Stretch> {
     let longest = over_time::longest(&saturated(result, name))?;
     (longest.windows >= SPELL_WINDOWS && longest.until_s - longest.from_s >= SPELL_S).then_some(longest)
 }
 
-/// Those whom a component reaches over a link, past those that only pass calls on.
+/// The components reached over a link, skipping those that only pass calls on.
 fn reached<'r>(result: &'r RunResult, figures: &'r LinkResult) -> Vec<&'r str> {
     let mut found: Vec<&str> = Vec::new();
     let mut asked: Vec<&str> = figures.to.iter().map(String::as_str).collect();
@@ -80,12 +81,12 @@ fn acting<'r>(result: &'r RunResult, on: &[String], spell: &Stretch) -> Vec<&'r 
     result.faults.iter().filter(overlaps).collect()
 }
 
-/// Components that were saturated because they waited for others, each with those it waited for down to the last, and the names
-/// of all components that are spoken of.
+/// Components that were saturated because they waited for others, each with the chain down to the last; and the names of all
+/// components mentioned.
 pub(super) fn waits(result: &RunResult) -> (Vec<Finding>, Vec<String>) {
     let mut told: Vec<String> = Vec::new();
     let mut found: Vec<Finding> = Vec::new();
-    // Whoever is furthest up tells of all below.
+    // The component furthest upstream reports the whole chain.
     let upstream = |name: &str| {
         super::callers::links_to(result, name)
             .filter(|(from, _)| {
@@ -109,7 +110,7 @@ pub(super) fn waits(result: &RunResult) -> (Vec<Finding>, Vec<String>) {
         let until = draft.rule("until", Unit::Instant, spell.until_s);
         let mut text = format!("{name} was at least {share} busy from {from} to {until}: ");
         text.push_str(&chain(result, &mut draft, first, &spell, &mut told));
-        // Who waits for his answers keeps a system as busy as it can be, and no busier.
+        // Clients that wait for their answers keep a system as busy as possible, but never overload it.
         let closed = super::callers::is_fed_by_those_who_wait(result, name);
         found.push(draft.say(if closed { Severity::Warning } else { Severity::Critical }, text));
     }
@@ -170,7 +171,7 @@ fn chain<'r>(
     format!("{}{end}.", words.join(", "))
 }
 
-/// What is wrong with the last component in the chain, as far as the result shows.
+/// The problem of the last component in the chain, as far as the result shows it.
 fn state(
     result: &RunResult,
     draft: &mut Draft,
@@ -210,11 +211,11 @@ fn state(
     if said.is_empty() { String::new() } else { format!(", {}", said.join(" and ")) }
 }
 
-/// For at least this long, s, and in this many windows up to the end, nothing was answered.
+/// Minimum length, s, and number of windows up to the end without an answer.
 pub(super) const STANDSTILL_S: f64 = 5.0;
 pub(super) const STANDSTILL_WINDOWS: usize = 5;
 
-/// Components that have answered nothing for a while up to the end, though all of their workers are held and no fault acts on
+/// Components that have not answered for a while up to the end, although all of their workers are held and no fault acts on
 /// them.
 pub(super) fn standstills(result: &RunResult) -> (Vec<Finding>, Vec<String>) {
     let mut found = Vec::new();
@@ -243,7 +244,7 @@ pub(super) fn standstills(result: &RunResult) -> (Vec<Finding>, Vec<String>) {
     (found, told)
 }
 
-/// Since when a component has answered nothing with all of its workers held, up to the end.
+/// The stretch up to the end in which a component answered nothing with all of its workers held.
 pub(super) fn standstill(result: &RunResult, name: &str) -> Option<Stretch> {
     let column = |metric: &str| over_time::column(result, &format!("components.{name}.{metric}"));
     let (busy, completed, failed) = (column("utilization")?, column("completed")?, column("failed")?);
@@ -258,7 +259,7 @@ pub(super) fn standstill(result: &RunResult, name: &str) -> Option<Stretch> {
     still.last().copied().filter(|still| still.until_s >= end_s - 1e-9)
 }
 
-/// Why nothing can go on there: who holds the workers waits for this component itself, or for locks that each other hold.
+/// Why the component is stuck: the calls that hold its workers wait for this component itself, or for each other's locks.
 fn deadlock(result: &RunResult, draft: &mut Draft, name: &str, still: &Stretch) -> Option<String> {
     if let Some(leaked) = result.components[name].own.value("tasks_leaked").filter(|leaked| *leaked > 0.0) {
         let words = draft.metric("leaked", Unit::Count, format!("components.{name}.tasks_leaked"), leaked);
@@ -268,7 +269,7 @@ fn deadlock(result: &RunResult, draft: &mut Draft, name: &str, still: &Stretch) 
         let words = draft.metric("locks", Unit::Count, format!("components.{name}.waiting_for_locks"), locks);
         return Some(format!("{words} tasks wait for locks that others of them hold (a deadlock by lock order)"));
     }
-    // Around a ring of calls, each of which holds a worker.
+    // Follow a cycle of calls, each of which holds a worker.
     let mut way = vec![name];
     let mut at = name;
     loop {

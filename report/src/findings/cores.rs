@@ -1,4 +1,5 @@
-//! How code came to run: CPU quotas that ran out, loops, workers or carriers that waiting tasks held, and tasks that pile up.
+//! Findings about the execution of code: exhausted CPU quotas, event loops, workers or carriers held by waiting tasks, and
+//! tasks that pile up.
 
 use lab::result::RunResult;
 
@@ -7,10 +8,10 @@ use super::places::{about, ranked};
 use super::{Draft, Finding, Severity};
 use crate::over_time;
 
-/// Share of throttled periods that is worth a line, and a warning.
+/// Share of throttled periods: thresholds of a note and of a warning.
 const THROTTLED_MIN: f64 = 0.01;
 const THROTTLED_WARNING: f64 = 0.1;
-/// Use of the quota from which throttling is plain overload.
+/// Use of the quota above which throttling is plain overload.
 const OVERLOADED: f64 = 0.95;
 
 /// Services that were throttled by their CPU limit.
@@ -38,7 +39,7 @@ pub(super) fn throttling(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// Share of the loops, workers or carriers held by waiting tasks that is worth a line, and a warning.
+/// Share of the loops, workers or carriers held by waiting tasks: thresholds of a note and of a warning.
 const BLOCKED_MIN: f64 = 0.1;
 const BLOCKED_WARNING: f64 = 0.5;
 
@@ -65,10 +66,10 @@ pub(super) fn blocking(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// Fewer tasks than these are everyday.
+/// Number of tasks below which a pile-up is normal.
 const TASKS_MIN: f64 = 50.0;
 
-/// Tasks that are started faster than they end, where they hold no worker while they wait: leaks, or overload.
+/// Tasks that start faster than they end and hold no worker while they wait: leaks, or overload.
 pub(super) fn piling_up(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for name in result.components.keys() {

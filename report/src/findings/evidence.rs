@@ -1,15 +1,15 @@
-//! The evidence for a sentence: every figure in it, with its place in the result.
+//! The evidence behind a sentence: every figure in it, with its place in the result.
 
 use crate::over_time;
 use crate::units;
 use lab::result::RunResult;
 
-/// How a figure is written.
+/// Format of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A share: `87 %`.
     Share,
-    /// A share that is a bound: `95 %`.
+    /// A share that is a limit: `95 %`.
     Bound,
     /// A measured time: `12.3 ms`.
     Time,
@@ -19,12 +19,12 @@ pub enum Unit {
     Count,
     /// A number that need not be whole: `18.2`.
     Number,
-    /// Something a second: `36.1/s`.
+    /// A rate: `36.1/s`.
     Rate,
 }
 
 impl Unit {
-    /// A figure as sentences have it.
+    /// The figure as text for a sentence.
     #[must_use]
     pub fn write(self, value: f64) -> String {
         match self {
@@ -39,36 +39,36 @@ impl Unit {
     }
 }
 
-/// How several windows become one figure.
+/// How the values of several windows are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// The mean of those in which it is known.
+    /// The mean of the known values.
     Mean,
-    /// The largest.
+    /// The maximum.
     Most,
-    /// The smallest.
+    /// The minimum.
     Least,
-    /// Of a rate, how many there were: the sum, times the width of a window.
+    /// For a rate, the number of events: the sum, times the width of a window.
     Total,
 }
 
-/// Where a figure comes from.
+/// The origin of a figure.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// A metric of the whole run, by its path in the language.
     Metric(String),
-    /// Columns of the time series, added up window by window, over the windows that lie wholly between two instants.
+    /// The sum of columns of the time series, over the windows that lie completely between two instants.
     Windows {
-        /// Their names.
+        /// The columns' names.
         columns: Vec<String>,
-        /// How the windows become one figure.
+        /// How the values of the windows are combined.
         how: How,
-        /// From when, s …
+        /// Start, s …
         from_s: f64,
-        /// … until when, s.
+        /// … and end, s.
         until_s: f64,
     },
-    /// Worked out by the rule, from other figures.
+    /// Derived by the rule from other figures.
     Rule,
 }
 
@@ -79,28 +79,28 @@ pub struct Evidence {
     pub name: &'static str,
     /// Its value, in seconds, per second, or as a plain number.
     pub value: f64,
-    /// How the sentence writes it.
+    /// Its format in the sentence.
     pub unit: Unit,
-    /// Where it comes from.
+    /// Its origin.
     pub source: Source,
 }
 
-/// Collects the figures of one sentence while it is made; each way of stating one returns its words.
+/// Collects the figures of a sentence under construction; each method adds a figure and returns its text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts(pub(super) Vec<Evidence>);
 
 impl Facts {
-    /// A metric of the whole run.
+    /// Adds a metric of the whole run.
     pub(super) fn metric(&mut self, name: &'static str, unit: Unit, path: String, value: f64) -> String {
         self.state(Evidence { name, value, unit, source: Source::Metric(path) })
     }
 
-    /// Something worked out.
+    /// Adds a derived figure.
     pub(super) fn rule(&mut self, name: &'static str, unit: Unit, value: f64) -> String {
         self.state(Evidence { name, value, unit, source: Source::Rule })
     }
 
-    /// Columns over windows; `None` where none of them is known.
+    /// Adds the sum of columns over windows; `None` if no value is known.
     pub(super) fn windows(
         &mut self,
         result: &RunResult,
@@ -121,7 +121,7 @@ impl Facts {
     }
 }
 
-/// Columns, added up, over the windows that lie wholly between two instants.
+/// The sum of columns over the windows that lie completely between two instants.
 pub(super) fn over_windows(result: &RunResult, columns: &[String], how: How, from_s: f64, until_s: f64) -> Option<f64> {
     let sums = over_time::sum(result, columns.iter().cloned());
     let windows = lab::recovery::windows_between(&result.series, from_s, until_s);

@@ -1,4 +1,4 @@
-//! Messages: those that were lost or given up, those that were processed more than once or out of order, and work that went on
+//! Findings about messages: lost or abandoned ones, ones processed more than once or out of order, and work that continued
 //! long after its request was answered.
 
 use lab::figures::Reading;
@@ -8,13 +8,13 @@ use super::answers::possessive;
 use super::evidence::Unit;
 use super::{Draft, Finding, Severity};
 
-/// A share of the messages from which duplicates and the like are worth a warning.
+/// Share of the messages above which duplicates and the like get a warning.
 const SHARE_MIN: f64 = 0.01;
-/// Work behind the answer is reported if it takes this many times as long as the answer, and at least this long, s.
+/// Work after the answer is reported if it takes this many times as long as the answer, and at least this long, s.
 const BEHIND_TIMES: f64 = 10.0;
 const BEHIND_MIN_S: f64 = 1.0;
 
-/// A count of a component; 0 where it does not have it.
+/// A count of a component; 0 if it has no such figure.
 fn count(result: &RunResult, name: &str, metric: &str) -> f64 {
     match result.components.get(name).and_then(|component| component.own.get(metric)) {
         Some(Reading::Number { value, .. }) => value.unwrap_or(0.0),
@@ -22,7 +22,7 @@ fn count(result: &RunResult, name: &str, metric: &str) -> f64 {
     }
 }
 
-/// What became of messages that nobody processed: the metric, and what is said of them.
+/// The fates of unprocessed messages: metric, rule, text and severity.
 const UNPROCESSED: [(&str, &str, &str, Severity); 4] = [
     ("lost", "lost_messages", "were lost in a crash of the queue", Severity::Critical),
     ("dead_letters", "dead_letters", "moved to the dead-letter queue", Severity::Warning),
@@ -30,7 +30,7 @@ const UNPROCESSED: [(&str, &str, &str, Severity); 4] = [
     ("expired", "expired_messages", "expired before they were processed", Severity::Warning),
 ];
 
-/// Messages that nobody processed.
+/// Messages that were never processed.
 pub(super) fn unprocessed(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (metric, rule, words, severity) in UNPROCESSED {
@@ -55,7 +55,7 @@ pub(super) fn unprocessed(result: &RunResult) -> Vec<Finding> {
     found
 }
 
-/// Messages that were processed more than once, or in the wrong order.
+/// Messages that were processed more than once, or out of order.
 pub(super) fn repeated(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     for name in result.components.keys() {
@@ -86,7 +86,7 @@ pub(super) fn repeated(result: &RunResult) -> Vec<Finding> {
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Work behind answers: what was lost of it, and how long it took.
+/// Work after answers: how much of it was lost, and how long it took.
 pub(super) fn behind_answers(result: &RunResult) -> Vec<Finding> {
     let mut found: Vec<(f64, Finding)> = Vec::new();
     for (name, workload) in &result.workloads {

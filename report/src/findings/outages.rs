@@ -1,4 +1,4 @@
-//! Outages: when goodput was low because of faults, and what kept it low.
+//! Outages: times of low goodput due to faults, and what kept it low.
 
 use lab::recovery::{Episode, windows_between};
 use lab::result::RunResult;
@@ -6,7 +6,7 @@ use lab::result::RunResult;
 use super::recovery::{RECOVERED_SHARE, Recovery, Story, name};
 use super::{Draft, why};
 
-/// A fall of goodput under faults, from where it begins to where it ends.
+/// A drop of goodput under faults, from its beginning to its end.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outage {
     /// The names of the faults.
@@ -14,21 +14,21 @@ pub(crate) struct Outage {
     /// When they struck, s, and when the last of them ended.
     pub(crate) at_s: f64,
     pub(crate) ended_s: Option<f64>,
-    /// When goodput was back, s; `None` where it did not come back.
+    /// When goodput recovered, s; `None` if it did not.
     pub(crate) back_s: Option<f64>,
-    /// Where what is seen of it ends, s.
+    /// End of the observation, s.
     pub(crate) until_s: f64,
-    /// The lowest goodput, as a share of what was to be expected.
+    /// The lowest goodput, as a share of the expected level.
     pub(crate) lowest: f64,
-    /// For how long it was below 95 %, s.
+    /// Time for which it was below 95 %, s.
     pub(crate) low_s: f64,
-    /// Requests lost.
+    /// Number of requests lost.
     pub(crate) lost: f64,
-    /// What keeps it down, as a sentence after a blank; empty where it came back or nothing is known.
+    /// What keeps it down, as a sentence after a blank; empty if it recovered or the cause is unknown.
     pub(crate) because: String,
 }
 
-/// Every fall of goodput, in the order of time.
+/// Every drop of goodput, in chronological order.
 pub(crate) fn outages(result: &RunResult) -> Vec<Outage> {
     let episodes = lab::recovery::episodes(&result.faults);
     let outage = |(index, episode): (usize, &Episode)| {

@@ -1,5 +1,5 @@
-//! What components and links did: work in vain, retries, pools and workers that are all in use, replicas that are unequally
-//! busy, tasks that never end, code that holds a loop.
+//! Findings about components and links: wasted work, retries, exhausted pools and workers, unevenly loaded replicas, tasks
+//! that never end, and code that blocks an event loop.
 
 use lab::metrics::value;
 use lab::result::{ComponentResult, LinkResult, RunResult};
@@ -13,19 +13,19 @@ pub(super) fn about(component: &str) -> String {
     format!("components.{component}")
 }
 
-/// Findings by how much they matter, the most first within each severity.
+/// Sorts findings by severity, then by weight, largest first.
 pub(super) fn ranked(mut found: Vec<(f64, Finding)>) -> Vec<Finding> {
     found.sort_by(|left, right| left.1.severity.cmp(&right.1.severity).then(right.0.total_cmp(&left.0)));
     found.into_iter().map(|(_, finding)| finding).collect()
 }
 
-/// Share of wasted work from which it is worth a line.
+/// Share of wasted work that is worth a line.
 pub(super) const WASTED_MIN: f64 = 0.1;
-/// Share of what a component can do that is wasted: from which it is a warning, and from which it is the main thing.
+/// Share of a component's capacity that is wasted: thresholds of a warning and of a critical finding.
 const WASTED_WARNING: f64 = 0.02;
 const WASTED_CRITICAL: f64 = 0.4;
 
-/// Work for callers who had given up, by how much of the component it keeps busy.
+/// Work for callers who had given up, ranked by the share of the component's capacity that it takes.
 pub(super) fn wasted_work(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in &result.components {
@@ -54,21 +54,21 @@ pub(super) fn wasted_work(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// The settings of the link to a component on which the most callers gave up.
+/// The settings of the link to a component on which most callers gave up.
 fn gave_up(result: &RunResult, component: &str) -> Option<String> {
     let timeouts = |link: &LinkResult| link.outcomes.get("timeout").copied().unwrap_or(0);
     let most = links_to(result, component).max_by_key(|(_, (_, link))| timeouts(link))?;
     let (from, (name, link)) = most;
-    // Who only says whom to call has no callers of its own.
+    // A component without workers only passes calls on; its callers' timeouts are set elsewhere.
     let has_callers = result.workloads.contains_key(from) || result.components.get(from)?.workers.is_some();
     (timeouts(link) > 0 && has_callers).then(|| settings_of_link(result, from, name)).flatten()
 }
 
-/// Amplification from which it is worth a line: a fifth more load than there would be without retries.
+/// Amplification that is worth a line: 20 % more load than without retries.
 pub(super) const AMPLIFICATION_MIN: f64 = 1.2;
 const AMPLIFICATION_CRITICAL: f64 = 2.0;
 
-/// Load that retries and hedges made.
+/// Load caused by retries and hedges.
 pub(super) fn amplification(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in &result.components {
@@ -93,7 +93,7 @@ pub(super) fn amplification(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// Retries that a budget refused.
+/// Retries rejected by a budget.
 pub(super) fn refused_retries(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (from, links) in &result.links {
@@ -112,9 +112,9 @@ pub(super) fn refused_retries(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// Mean use of a pool from which callers can be expected to wait.
+/// Mean use of a pool above which callers probably have to wait.
 const POOL_USE_MIN: f64 = 0.85;
-/// A wait for a connection that is worth a line, s.
+/// Wait for a connection that is worth a line, s.
 const POOL_WAIT_MIN_S: f64 = 0.01;
 
 /// Pools whose connections are all in use while callers wait.
@@ -160,15 +160,15 @@ pub(super) fn pools(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// Mean utilisation from which queueing dominates: at 90 % an M/M/1 queue waits nine service times.
+/// Mean utilisation above which queueing dominates: at 90 % the wait in an M/M/1 queue is nine service times.
 const SATURATED_MEAN: f64 = 0.9;
-/// Utilisation in a window at which next to nothing is left.
+/// Utilisation of a window at which hardly any capacity is left.
 pub(super) const SATURATED: f64 = 0.95;
-/// A component that is saturated for this long, s, or for this share of the run, gets a warning.
+/// Saturation of at least this length, s, or this share of the run gets a warning.
 const SATURATED_S: f64 = 5.0;
 const SATURATED_SHARE: f64 = 0.1;
 
-/// Components whose workers, connections or cores were all in use, but for those whose reason is told already.
+/// Components whose workers, connections or cores were all in use, except those whose cause has already been reported.
 pub(super) fn saturation(result: &RunResult, told: &[String]) -> Vec<Finding> {
     let mut found = Vec::new();
     let of = over_time::measured(result).len();
@@ -216,15 +216,15 @@ pub(super) fn saturated(result: &RunResult, component: &str) -> Vec<Stretch> {
     over_time::stretches(result, |window| busy(window).is_some_and(|busy| busy >= SATURATED))
 }
 
-/// How much busier than all of them together one replica must be, and how busy at least.
+/// How much busier than the average the busiest replica must be, and how busy at least.
 const UNEQUAL_MIN: f64 = 0.2;
 const BUSIEST_MIN: f64 = 0.7;
-/// Calls wait beside idle replicas: in at least this many samples, this share of all samples, with this share of replicas idle.
+/// Calls wait beside idle replicas: minimum number of samples, minimum share of all samples, minimum share of idle replicas.
 const IDLE_LOOKS_MIN: u64 = 5;
 const IDLE_WAITING_MIN: f64 = 0.1;
 const IDLE_MIN: f64 = 0.5;
 
-/// Replicas that are unequally busy, and calls that wait at one replica while most are idle.
+/// Unevenly loaded replicas, and calls that wait at one replica while most are idle.
 pub(super) fn imbalance(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in &result.components {
@@ -275,18 +275,18 @@ fn waits_beside_idle(name: &str, component: &ComponentResult) -> Option<(f64, Fi
     Some((often, draft.say(Severity::Warning, text)))
 }
 
-/// Code that holds a loop for this long, s, gets a note, and for this long a warning.
+/// Time, s, for which code blocks an event loop: thresholds of a note and of a warning.
 const TURN_MIN_S: f64 = 0.05;
 const TURN_WARNING_S: f64 = 0.1;
 
-/// Tasks that never end, and code that holds a loop for long.
+/// Tasks that never end, and code that blocks an event loop for long.
 pub(super) fn tasks(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in &result.components {
         if let (Some(leaked), Some(workers)) =
             (component.own.value("tasks_leaked").filter(|leaked| *leaked > 0.0), &component.workers)
             && workers.held_while_waiting
-            // Those of a replica that has crashed since hold nothing any more.
+            // Tasks of a replica that has crashed since no longer hold anything.
             && leaked <= workers.count as f64
         {
             let mut draft = Draft::new("leak", about(name));
@@ -312,11 +312,11 @@ pub(super) fn tasks(result: &RunResult) -> Vec<Finding> {
     ranked(found)
 }
 
-/// A stampede: a cache passes on this many times as many calls as usual, and at least this many a second.
+/// A stampede: a cache passes on at least this many times as many calls as usual, and at least this many per second.
 const STAMPEDE_TIMES: f64 = 5.0;
 const STAMPEDE_MIN: f64 = 20.0;
 
-/// The most calls that a cache passed on, if that is many times the usual.
+/// The peak of calls that a cache passed on, if it is many times the usual rate.
 pub(super) fn stampedes(result: &RunResult) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, component) in result.components.iter().filter(|(_, component)| component.own.get("hit_ratio").is_some())
@@ -345,7 +345,7 @@ pub(super) fn stampedes(result: &RunResult) -> Vec<Finding> {
                 "{name} passed a burst of misses on to {to}: {} in its worst window, {usual_words} in the median one",
                 Unit::Rate.write(most),
             );
-            // It is a stampede where it was more than those behind the cache could take at once.
+            // It is a stampede only if the callees behind the cache could not take the calls at once.
             let swamped = figures.to.iter().any(|callee| {
                 let queue = result.components.get(callee).and_then(|component| component.queue.as_ref());
                 !saturated(result, callee).is_empty()

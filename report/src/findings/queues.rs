@@ -1,4 +1,4 @@
-//! Queues: those that are full, that grow, that have not drained, and that were long at some time.
+//! Findings about queues: full ones, growing ones, ones that have not drained, and ones that were long at some time.
 
 use lab::recovery::Episode;
 use lab::result::{ComponentResult, QueueResult, RunResult};
@@ -9,16 +9,16 @@ use super::evidence::{How, Unit};
 use super::{Draft, Finding, Remedy, Severity};
 use crate::over_time::{self, Stretch};
 
-/// Queues shorter than this are everyday.
+/// Length below which a queue is normal.
 pub(super) const LENGTH_MIN: u64 = 20;
-/// A wait in a queue that is long for any caller, s.
+/// Wait in a queue that is long for any caller, s.
 pub(super) const WAIT_MIN_S: f64 = 1.0;
-/// A queue is full where so much of its room is taken.
+/// Share of the bound above which a queue counts as full.
 pub(super) const FULL_MIN: f64 = 0.9;
-/// A queue that is full for this share of the time is worth a warning.
+/// Share of the time for which a queue must be full for a warning.
 const FULL_OFTEN: f64 = 0.1;
 
-/// One sentence for each queue that gives reason to one, the worst first and the longest of them.
+/// One sentence for each notable queue, ordered by severity, then by length.
 pub(super) fn queues(result: &RunResult) -> Vec<Finding> {
     let episodes = lab::recovery::episodes(&result.faults);
     let mut found: Vec<(u64, Finding)> = Vec::new();
@@ -42,7 +42,7 @@ struct Place<'r> {
     name: &'r str,
     component: &'r ComponentResult,
     queue: &'r QueueResult,
-    /// The name of the column of its depth.
+    /// The name of its depth column.
     column: String,
 }
 
@@ -59,7 +59,7 @@ impl Place<'_> {
         format!("components.{}.queue.{what}", self.name)
     }
 
-    /// Its depth is a trend up to the end of the run: over all of it, or since faults were over, or over the last half or
+    /// The trend of its depth up to the end of the run: over the whole run, since the faults ended, or over the last half or
     /// quarter.
     fn growth(&self, episodes: &[Episode]) -> Option<Growth> {
         let values = self.values()?;
@@ -69,7 +69,7 @@ impl Place<'_> {
         let least = LENGTH_MIN as f64;
         let grows = |from_s: f64| {
             let growth = lab::trend::growth(&self.result.series, values, from_s, end_s)?;
-            // A tenth of what was there is no news.
+            // Ignore growth by less than a tenth.
             (growth.last >= least && growth.last - growth.first >= (growth.first / 10.0).max(least / 2.0))
                 .then_some(growth)
         };
@@ -113,7 +113,7 @@ impl Place<'_> {
         let mut draft = self.draft("queue_full");
         let name = self.name;
         if windows == 0 {
-            // Only of one replica the most of all is known.
+            // The maximum covers all replicas together, so it can be compared with the bound for a single replica only.
             if self.component.replicas != 1 || self.queue.depth_max < bound || self.queue.depth_max < LENGTH_MIN {
                 return None;
             }
@@ -135,13 +135,13 @@ impl Place<'_> {
         Some(draft.say(severity, text))
     }
 
-    /// Where the last whole window of the measured time ends, s.
+    /// End of the last whole window of the measured time, s.
     fn last_s(&self) -> f64 {
         let series = &self.result.series;
         over_time::measured(self.result).last().map_or(0.0, |window| series.at_s[window] + series.window_s)
     }
 
-    /// What is left at the end of a queue that a fault filled.
+    /// The backlog remaining at the end from a queue that a fault filled.
     fn has_not_drained(&self, episodes: &[Episode]) -> Option<Finding> {
         if self.queue.depth_end < LENGTH_MIN {
             return None;
@@ -160,7 +160,7 @@ impl Place<'_> {
         let then = mean("then", until_s, until_s + step_s)?;
         let first_s = episodes.iter().map(|episode| episode.at_s).fold(f64::INFINITY, f64::min);
         if mean("before", 0.0, first_s).is_some_and(|before| last < 2.0 * before + LENGTH_MIN as f64) {
-            // As long as it was before anything went wrong.
+            // It is as long as before the first fault.
             return None;
         }
         let end = draft.metric("depth_end", Unit::Count, self.metric("depth_end"), self.queue.depth_end as f64);
@@ -179,7 +179,7 @@ impl Place<'_> {
         Some(draft.say(severity, text))
     }
 
-    /// It was long at some time, or calls or messages waited long in it, though not much may be left of them in the end.
+    /// It was long at some time, or calls or messages waited long in it, even if it is short at the end.
     fn was_long(&self) -> Option<Finding> {
         let QueueResult { depth_max, wait, oldest_age_s, .. } = self.queue;
         let waited_s = wait.max_s.into_iter().chain(*oldest_age_s).reduce(f64::max).unwrap_or(0.0);
@@ -203,7 +203,7 @@ impl Place<'_> {
             let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
             format!("The queue of {name} held up to {most}")
         } else {
-            // Each replica's most, added up: they need not have been at once.
+            // The sum of the replicas' maxima, which need not have occurred at the same time.
             let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
             let replicas = draft.rule("replicas", Unit::Count, f64::from(self.component.replicas));
             format!("The queues of the {replicas} replicas of {name} held up to {most} (the sum of their maxima)")

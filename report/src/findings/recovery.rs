@@ -1,4 +1,5 @@
-//! What became of goodput after faults: how deep it fell and for how long, what was lost, and whether and when it came back.
+//! Recovery of goodput after faults: how deep it fell and for how long, how many requests were lost, and whether and when it
+//! recovered.
 
 use lab::recovery::{Episode, back_at, baseline, windows_between};
 use lab::result::{Demand, RunResult};
@@ -7,93 +8,93 @@ use super::evidence::{How, Source, Unit};
 use super::{Draft, Finding, Severity, why};
 use crate::over_time;
 
-/// Goodput counts as back at this share of what it was before the fault.
+/// Goodput counts as recovered at this share of its level before the fault …
 pub(super) const RECOVERED_SHARE: f64 = 0.95;
-/// It must stay there this long, s.
+/// … if it stays there for this long, s.
 const RECOVERED_HOLD_S: f64 = 10.0;
-/// Requests that a mean should rest on: the spread of a Poisson count of 6,400 is 1.25 %, so that a shortfall of 5 % is
-/// four times that and not chance.
+/// Minimum number of requests behind a mean: the standard deviation of a Poisson count of 6,400 is 1.25 %, so a shortfall of
+/// 5 % is four standard deviations and not chance.
 const RECOVERY_REQUESTS: f64 = 6_400.0;
-/// Requests that tell how deep goodput fell.
+/// Number of requests needed to tell how deep goodput fell.
 const DEPTH_REQUESTS: f64 = 20.0;
-/// How many times its spread a mean may fall short by chance.
+/// Maximum shortfall of a mean by chance, in standard deviations.
 const SPREADS: f64 = 4.0;
 
-/// What became of goodput after an episode of faults.
+/// The effect of an episode of faults on goodput.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Recovery {
     /// Goodput never fell below the bound.
     Unharmed {
-        /// The lowest it was, as a share of what was to be expected.
+        /// The lowest level, as a share of the expected level.
         lowest: f64,
     },
-    /// It came back and held.
+    /// It recovered and stayed recovered.
     Recovered {
-        /// When it was back, s.
+        /// Time of recovery, s.
         at_s: f64,
-        /// Its mean from then to the end of what was watched, as a share of what was to be expected.
+        /// Its mean from then to the end of the observation, as a share of the expected level.
         afterwards: f64,
     },
-    /// It did not come back before the next fault struck or the run was over.
+    /// It did not recover before the next fault or the end of the run.
     Lost {
-        /// Its mean over the last quarter of what was watched, as a share of before.
+        /// Its mean over the last quarter of the observation, as a share of the level before.
         share: f64,
-        /// Requests sent then, as a share of before; `None` if unknown.
+        /// Requests sent in that time, as a share of the number before; `None` if unknown.
         sent_share: Option<f64>,
-        /// From when to when these shares are, s.
+        /// The time to which these shares refer, s.
         tail_s: (f64, f64),
     },
-    /// Too little is left after it to tell; its mean until then, as a share of what was to be expected.
+    /// Too little time is left after the episode to tell.
     CutOff {
-        /// That share.
+        /// Its mean until the end, as a share of the expected level.
         share: f64,
     },
-    /// The faults acted to the end of the run, but operators did something, after which goodput came back and held.
+    /// The faults acted to the end of the run, but after an action by operators goodput recovered and stayed recovered.
     Remedied {
-        /// The last that they did before it was back: its place in the list of events.
+        /// Index of the last event before the recovery.
         event: usize,
-        /// When it was back, s.
+        /// Time of recovery, s.
         at_s: f64,
     },
     /// The faults acted to the end of the run.
     StillActing {
-        /// From when on others no longer acted beside them, s.
+        /// Start of the time in which no other faults acted, s.
         from_s: f64,
-        /// Mean goodput under them, up to the next fault, as a share of what was to be expected.
+        /// Mean goodput under the faults, up to the next fault, as a share of the expected level.
         share: f64,
     },
-    /// There is too little before or after the episode to compare.
+    /// There is too little time before or after the episode for a comparison.
     Unknown,
 }
 
-/// An episode of faults, what goodput was to be expected, and what counts as back.
+/// An episode of faults, the expected goodput, and the criteria of recovery.
 pub(super) struct Story<'r> {
     result: &'r RunResult,
     goodput: Vec<Option<f64>>,
     load: Load<'r>,
     /// Mean goodput before …
     before: f64,
-    /// … in the time from when to when, s.
+    /// … over this time, s.
     before_s: (f64, f64),
     /// When the faults struck, s, and when the last of them ended.
     pub(super) at_s: f64,
     pub(super) until_s: Option<f64>,
-    /// Where the next episode, or the end, cuts off what is seen of this one, s.
+    /// End of the observation of this episode, s: the next episode, or the end of the run.
     pub(super) watched_until_s: f64,
-    /// Whether that is another fault.
+    /// Whether the observation ends with another fault.
     followed: bool,
-    /// Windows that a mean is taken over, the share at which it counts as back, and for how long it must stay there, s.
+    /// Number of windows per mean, the share that counts as recovered, and the time for which it must last, s.
     windows: usize,
     threshold: f64,
     hold_s: f64,
-    /// Whether an objective says what counts as back: then every window counts by itself, whatever is sent.
+    /// Whether an objective sets the criteria of recovery: then every window counts by itself, regardless of the load.
     by_objective: bool,
 }
 
 impl<'r> Story<'r> {
-    /// Of the episode of that number. What goodput was before is its mean over the last stretch in which no fault acted; as
-    /// much is to be expected afterwards, or less where workloads that do not wait for answers send less. Where ten seconds
-    /// hold too few requests to tell 95 % from chance, what counts as back is lowered accordingly.
+    /// The story of the episode at `index`. The level before is the mean goodput over the last stretch in which no fault acted.
+    /// The expected level afterwards is the same, or less if workloads that do not wait for answers send less. If ten seconds
+    /// contain too few requests to distinguish 95 % from chance, the share that counts as recovered is lowered accordingly.
     pub(super) fn new(result: &'r RunResult, episodes: &[Episode], index: usize) -> Option<Story<'r>> {
         let episode = episodes.get(index)?;
         let end_s = over_time::end_s(result);
@@ -137,34 +138,34 @@ impl<'r> Story<'r> {
         mean_of(&self.goodput, windows_between(&self.result.series, from_s, until_s))
     }
 
-    /// The load between two instants, as a share of before, if it was lower.
+    /// The load between two instants as a share of the load before, if it was lower.
     fn less_load(&self, from_s: f64, until_s: f64) -> Option<f64> {
         Some(self.load.share(from_s, until_s)).filter(|share| *share < RECOVERED_SHARE && !self.by_objective)
     }
 
-    /// Goodput as a share of what the load lets expect; where nothing is sent, nothing is missed.
+    /// Goodput as a share of the level expected for the load; 1 if nothing is sent.
     pub(super) fn share(&self, from_s: f64, until_s: f64) -> Option<f64> {
         let expected = self.before * self.less_load(from_s, until_s).unwrap_or(1.0);
         self.mean(from_s, until_s).map(|now| if expected > 0.0 { now / expected } else { 1.0 })
     }
 
-    /// The same from a window on, over as many windows as a mean is taken over, if there are that many before `until_s`.
+    /// The same from a window on, over the number of windows per mean, if there are that many before `until_s`.
     fn share_at(&self, window: usize, until_s: f64) -> Option<f64> {
         let at_s = *self.result.series.at_s.get(window)?;
         let end_s = at_s + self.reach_s();
         (end_s <= until_s + 1e-9).then(|| self.share(at_s, end_s)).flatten()
     }
 
-    /// The lowest of these between two instants.
+    /// The minimum of these shares between two instants.
     fn lowest(&self, from_s: f64, until_s: f64) -> Option<f64> {
         let windows = windows_between(&self.result.series, from_s, until_s);
         windows.filter_map(|window| self.share_at(window, until_s)).reduce(f64::min)
     }
 
-    /// What became of goodput.
+    /// Classifies the effect on goodput.
     pub(super) fn told(&self) -> Recovery {
         let Some(until_s) = self.until_s else {
-            // While others acted beside them, what they did cannot be told apart.
+            // While other faults acted as well, their effects cannot be separated.
             let others = lab::recovery::episodes(&self.result.faults);
             let beside = others.iter().filter(|other| other.at_s <= self.at_s).filter_map(|other| other.until_s);
             let from_s = beside.fold(self.at_s, f64::max);
@@ -199,7 +200,7 @@ impl<'r> Story<'r> {
         }
     }
 
-    /// From when on it is back for as long as it must be, before anything else struck.
+    /// Start of the first time in which goodput stays recovered for the required time, before the next fault.
     fn back_s(&self, from_s: f64) -> Option<f64> {
         let end_s = over_time::end_s(self.result);
         let good = |window: usize| self.share_at(window, end_s).is_some_and(|share| share >= self.threshold);
@@ -207,18 +208,18 @@ impl<'r> Story<'r> {
         back_s.filter(|at_s| at_s + self.hold_s <= self.watched_until_s + 1e-9)
     }
 
-    /// Faults without end that harmed goodput until operators did something. `from_s` is since when the faults act alone.
+    /// Endless faults that harmed goodput until operators acted. `from_s` is when the faults began to act alone.
     fn remedied(&self, from_s: f64) -> Option<Recovery> {
         let first = self.events(from_s, self.watched_until_s).next()?;
         let harmed = |lowest: f64| lowest < self.threshold;
         self.lowest(self.at_s, self.result.events[first].at_s).filter(|lowest| harmed(*lowest))?;
         let at_s = self.back_s(from_s)?;
-        // Back for good: not only for as long as it must be.
+        // It must stay recovered to the end, not just for the required time.
         self.share(at_s, self.watched_until_s).filter(|afterwards| *afterwards >= self.threshold)?;
         self.events(from_s, at_s).last().map(|event| Recovery::Remedied { event, at_s })
     }
 
-    /// What operators did from an instant to another, in the order of time.
+    /// Actions of operators between two instants, in chronological order.
     fn events(&self, from_s: f64, until_s: f64) -> impl DoubleEndedIterator<Item = usize> {
         let events = &self.result.events;
         let within = |event: &usize| (from_s..=until_s).contains(&events[*event].at_s);
@@ -227,7 +228,7 @@ impl<'r> Story<'r> {
         found.into_iter()
     }
 
-    /// How long before an instant an event was: `20s after rate-limit (event)`.
+    /// The time from an event to an instant: `20s after rate-limit (event)`.
     fn since(&self, draft: &mut Draft, event: usize, at_s: f64) -> String {
         let event = &self.result.events[event];
         let name = over_time::fault_name(event);
@@ -239,7 +240,7 @@ impl<'r> Story<'r> {
         }
     }
 
-    /// How deep goodput fell, for how long it was low, and how many requests were lost until an instant: ` goodput fell to
+    /// How deep goodput fell, for how long it was low, and how many requests were lost up to an instant: ` goodput fell to
     /// 30 % of its level before, was below 95 % for 40s, and 28,000 requests were lost`.
     fn harm(&self, draft: &mut Draft, until_s: f64, depth: Depth) -> String {
         let series = &self.result.series;
@@ -278,7 +279,7 @@ impl<'r> Story<'r> {
         }
     }
 
-    /// The lowest goodput until an instant, over as few windows as hold requests enough to say so.
+    /// The lowest goodput up to an instant, averaged over as few windows as contain enough requests.
     pub(super) fn depth(&self, until_s: f64) -> f64 {
         let series = &self.result.series;
         let windows = (DEPTH_REQUESTS / (self.before * series.window_s)).ceil().clamp(1.0, self.windows as f64);
@@ -291,8 +292,8 @@ impl<'r> Story<'r> {
         shares.reduce(f64::min).unwrap_or(1.0)
     }
 
-    /// Requests that would have ended well from the fault to the end of what is watched, by the share of before, and did not;
-    /// what was only late is not lost.
+    /// Number of requests lost from the fault to the end of the observation: those that would have ended well at the earlier
+    /// success rate and did not. Requests that were merely late are not lost.
     pub(super) fn lost(&self) -> f64 {
         let total = |metric: &str, from_s: f64, until_s: f64| {
             let columns: Vec<String> =
@@ -319,16 +320,16 @@ fn mean_of(values: &[Option<f64>], windows: std::ops::Range<usize>) -> Option<f6
     (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
 }
 
-/// Whether it is to be said how deep goodput fell.
+/// Whether to state how deep goodput fell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Depth {
-    /// It is.
+    /// State it.
     Told,
-    /// It is still as low, which has been said.
+    /// Leave it out: goodput is still as low, which has been stated.
     Known,
 }
 
-/// What an objective says of when goodput is back after one of these faults: to which share, for how long, s.
+/// The criteria of recovery that an objective sets for one of these faults: share, and time, s.
 fn objective(result: &RunResult, episode: &Episode) -> Option<(f64, f64)> {
     let asked = result.objectives.iter().filter(|objective| objective.demand == Demand::Recovers);
     let of_goodput = asked.filter(|objective| objective.metric == "goodput");
@@ -340,7 +341,7 @@ fn objective(result: &RunResult, episode: &Episode) -> Option<(f64, f64)> {
     of_these.next().map(|recovers| (recovers.to, recovers.hold_s))
 }
 
-/// How the goodput of all workloads came through an episode, up to the next one or the end of the run.
+/// The effect of an episode on the goodput of all workloads, up to the next one or the end of the run.
 #[cfg(test)]
 fn recovery(result: &RunResult, episodes: &[Episode], index: usize) -> Recovery {
     Story::new(result, episodes, index).map_or(Recovery::Unknown, |story| story.told())
@@ -352,15 +353,15 @@ pub(super) fn name(result: &RunResult, episode: &Episode) -> String {
     over_time::joined(&names)
 }
 
-/// The requests sent, compared with before.
+/// The requests sent, relative to those before.
 struct Load<'r> {
     result: &'r RunResult,
-    /// What workloads send that do not wait for answers, per window; that of the others falls with the system and counts
-    /// as if it were what it was before.
+    /// Requests per window from workloads that do not wait for answers. The load of other workloads falls with the system, and
+    /// counts as unchanged.
     given: Vec<Option<f64>>,
     given_before: f64,
     waiting_before: f64,
-    /// Whether anything is known of it.
+    /// Whether the load is known.
     known: bool,
 }
 
@@ -378,7 +379,7 @@ impl Load<'_> {
         Load { result, given, given_before, waiting_before, known }
     }
 
-    /// As a share of before; 1 where it is not known.
+    /// The load as a share of the load before; 1 if it is not known.
     fn share(&self, from_s: f64, until_s: f64) -> f64 {
         let before = self.given_before + self.waiting_before;
         let now = over_time::mean_between(&self.result.series, &self.given, from_s, until_s);
@@ -386,10 +387,10 @@ impl Load<'_> {
     }
 }
 
-/// How many recoveries get a sentence of their own: those from the deepest falls.
+/// Maximum number of recoveries with a sentence of their own: those from the deepest falls.
 const RECOVERED_MAX: usize = 3;
 
-/// A sentence for each fault that goodput did not simply come through, the worst first.
+/// A sentence for each fault that harmed goodput, the worst first.
 pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
     let episodes = lab::recovery::episodes(&result.faults);
     let mut unharmed: Vec<(String, f64)> = Vec::new();
@@ -418,7 +419,7 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
             Recovery::StillActing { from_s, share } => found.push(still_acts(&story, episode, &name, from_s, share)),
         }
     }
-    // What did not come back is the worst of all.
+    // A missing recovery is the worst finding.
     found.sort_by_key(|finding| (finding.severity, finding.rule != "not_recovered"));
     recovered.sort_by(|one, other| one.0.total_cmp(&other.0));
     let others = recovered.split_off(recovered.len().min(RECOVERED_MAX));
@@ -441,7 +442,7 @@ pub(super) fn recoveries(result: &RunResult) -> Vec<Finding> {
     found
 }
 
-/// `it`, or `they` of several.
+/// `it` for one fault, `they` for several.
 fn pronoun(episode: &Episode) -> &'static str {
     if episode.faults.len() == 1 { "it" } else { "they" }
 }
@@ -469,7 +470,7 @@ fn came_back(story: &Story<'_>, episode: &Episode, name: &str, at_s: f64, afterw
     draft.say(Severity::Warning, format!("{text}. Since then it has averaged only {averaged} of its level before."))
 }
 
-/// The end of goodput's fall under faults that never end, by what operators did.
+/// The finding that goodput recovered under endless faults because operators acted.
 fn remedied(story: &Story<'_>, episode: &Episode, name: &str, event: usize, at_s: f64) -> Finding {
     let mut draft = Draft::new("remedied", "faults");
     story.state_before(&mut draft);

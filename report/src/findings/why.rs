@@ -1,4 +1,4 @@
-//! Why: the first causes of failed requests, what keeps a system down, and whether a run was stable.
+//! Explanations: the first causes of failed requests, what keeps a system down, and whether a run was stable.
 
 use lab::result::{FirstCause, RunResult, WorkloadResult};
 
@@ -7,13 +7,12 @@ use super::evidence::{How, Unit};
 use super::{Draft, Finding, Severity};
 use crate::over_time;
 
-/// Causes of a smaller share of the failures than this are not named.
+/// Minimum share of the failures for a cause to be named.
 const CAUSE_MIN: f64 = 0.02;
-/// More causes than these hide the first.
+/// Maximum number of causes named; more would hide the first.
 const CAUSES_MAX: usize = 3;
 
-/// What first went wrong for the failed requests of a workload, in words: `callers gave up waiting for api`. Nothing
-/// where nothing failed.
+/// The first causes of a workload's failed requests in words: `callers gave up waiting for api`. Empty if none failed.
 pub(super) fn causes_in_words(draft: &mut Draft, result: &RunResult, workload: &WorkloadResult) -> String {
     let failed: u64 = workload.causes.iter().map(|cause| cause.count).sum();
     if failed == 0 {
@@ -34,7 +33,7 @@ pub(super) fn causes_in_words(draft: &mut Draft, result: &RunResult, workload: &
     }
 }
 
-/// The first causes of the failures of a workload that are named.
+/// The first causes that are named for the failures of a workload.
 pub(super) fn main_causes(workload: &WorkloadResult) -> impl Iterator<Item = &FirstCause> {
     let failed: u64 = workload.causes.iter().map(|cause| cause.count).sum();
     let is_main = move |cause: &&FirstCause| cause.count as f64 >= CAUSE_MIN * failed as f64;
@@ -53,12 +52,12 @@ fn cause_in_words(result: &RunResult, cause: &FirstCause) -> String {
     }
 }
 
-/// Shares and growths below these keep nothing down.
+/// Shares, growth rates and queue lengths below these are too small to keep a system down.
 const RETRIES_MIN: f64 = 0.1;
 const WASTED_MIN: f64 = 0.1;
 const QUEUE_MIN: f64 = 20.0;
 
-/// What keeps a system down from one instant to another, in words; nothing where nothing does.
+/// What keeps a system down between two instants, in words; empty if nothing does.
 pub(super) fn kept_down(draft: &mut Draft, result: &RunResult, from_s: f64, until_s: f64) -> String {
     let column = |name: &str, metric: &str| vec![format!("components.{name}.{metric}")];
     let mean = |metric: &str, from_s: f64, until_s: f64| {
@@ -100,8 +99,8 @@ pub(super) fn kept_down(draft: &mut Draft, result: &RunResult, from_s: f64, unti
     }
 }
 
-/// The longest backlog, as the time that it takes to work it off, against the timeout of the callers in it: what is taken from
-/// it has been given up already.
+/// The longest backlog, as the time needed to work it off, if it exceeds its callers' timeout: then calls have been given up
+/// by the time they are served.
 fn backlog(draft: &mut Draft, result: &RunResult, from_s: f64, until_s: f64) -> Option<String> {
     let mean = |name: &str, metric: &str| {
         let columns = [format!("components.{name}.{metric}")];
@@ -132,14 +131,14 @@ fn largest(of: Vec<(&String, f64)>) -> Option<(&String, f64)> {
     of.into_iter().reduce(|a, b| if b.1 > a.1 { b } else { a })
 }
 
-/// Windows of a third of a run, at least, to compare thirds.
+/// Minimum number of windows per third of a run, for a comparison of thirds.
 const WINDOWS_MIN: usize = 10;
-/// By chance, this many times as many calls may be in flight at the end as before, and this many more.
+/// Growth in flight that may happen by chance: this factor, and this number of calls.
 const GROWTH_MIN: f64 = 1.5;
 const CALLS_MIN: f64 = 20.0;
 
-/// Whether as much is under way at the end of a run without faults as at its beginning; `None` where that cannot be
-/// told.
+/// Whether as many calls are under way at the end of a run without faults as at its beginning; `None` if that cannot be
+/// determined.
 pub(super) fn stability(result: &RunResult) -> Option<Finding> {
     let end_s = over_time::end_s(result);
     let windows = over_time::measured(result).len();
@@ -163,7 +162,7 @@ pub(super) fn stability(result: &RunResult) -> Option<Finding> {
     if last <= GROWTH_MIN * first + CALLS_MIN {
         return Some(draft.say(Severity::Good, format!("The run was stable: {both}.")));
     }
-    // More than before, but no more and more: it has filled up, or gone up and down.
+    // More than before, but no longer growing: it has levelled off, or fluctuated.
     let (severity, text) = match grows {
         true => (Severity::Critical, format!("The run was not stable: {both}, and the number kept growing.")),
         false => (Severity::Note, format!("The load in flight rose: {both}.")),
@@ -208,7 +207,7 @@ mod tests {
             "{first}"
         );
         assert_eq!(said(&sample::calm(), 100.0, 180.0), "");
-        // 113,240 calls wait on average from 200 s to 300 s; a thousand a second are answered.
+        // From 200 s to 300 s, 113,240 calls wait on average, and a thousand per second are answered.
         let rows = result.series.at_s.len();
         result.series.columns.insert("components.api.completed".to_owned(), vec![Some(1000.0); rows]);
         result.series.columns.insert("components.api.failed".to_owned(), vec![Some(0.0); rows]);

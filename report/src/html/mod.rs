@@ -1,12 +1,12 @@
-//! Reports as one HTML file: everything is inside, nothing is fetched, and it prints.
+//! Reports as a single HTML file that embeds everything, loads nothing, and prints well.
 //!
 //! A [`Page`] is plain data made of sections and blocks; [`page`] writes it. A run's page is [`run_page`]; comparisons and
 //! sweeps build their own from the same blocks.
 //!
-//! The page's policy is `default-src 'none'`: the style and the script are allowed by their digests, there is no other
-//! active content, and all texts are escaped, so that a scenario from a stranger can be reported without care. Without
-//! the script everything can be read; with it, tables can be sorted, and charts answer to pointing and are enlarged by
-//! dragging. The values of a chart stand in its own `metadata`.
+//! The page's content security policy is `default-src 'none'`: the style and the script are allowed by their digests, there
+//! is no other active content, and all texts are escaped, so that reports on untrusted scenarios are safe. Everything is
+//! readable without the script; with it, tables can be sorted, and charts show values on hover and zoom by dragging. The
+//! values of a chart are in its own `metadata`.
 
 pub(crate) mod origin;
 mod run;
@@ -22,15 +22,15 @@ use crate::findings::Finding;
 /// A whole report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
-    /// The heading, and the title of the window.
+    /// The heading, which is also the title of the window.
     pub title: String,
-    /// A line under it: of what, which seed, how long.
+    /// A line below it: scenario, seed and length.
     pub subtitle: String,
-    /// A sentence or two on what the reader sees.
+    /// One or two sentences of introduction.
     pub lead: Option<String>,
-    /// The parts, in order.
+    /// The sections, in order.
     pub sections: Vec<Section>,
-    /// The line at the foot: which program made it.
+    /// The line at the foot: the program and its version.
     pub footer: String,
 }
 
@@ -39,7 +39,7 @@ pub struct Page {
 pub struct Section {
     /// Its heading; empty for none.
     pub heading: String,
-    /// What stands in it.
+    /// Its blocks.
     pub blocks: Vec<Block>,
 }
 
@@ -48,7 +48,7 @@ pub struct Section {
 pub enum Block {
     /// A paragraph.
     Paragraph(String),
-    /// Main figures, large.
+    /// Key figures in large type.
     Figures(Vec<Figure>),
     /// Findings, marked by severity.
     Findings(Vec<Finding>),
@@ -58,41 +58,41 @@ pub enum Block {
     Table(Table),
     /// A chart.
     Chart(Box<Chart>),
-    /// A text kept as it is, with a heading.
+    /// Preformatted text with a heading.
     Text {
-        /// What it is.
+        /// The heading.
         caption: String,
         /// The text.
         text: String,
     },
-    /// A text that is shown on demand, and in print.
+    /// Text that expands on demand, and in print.
     Details {
-        /// What it is.
+        /// The heading.
         summary: String,
         /// The text.
         text: String,
     },
 }
 
-/// A main figure.
+/// A key figure.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figure {
-    /// What it is.
+    /// Its label.
     pub label: String,
     /// The figure with its unit.
     pub value: String,
-    /// What to hold it against; may be empty.
+    /// A comparison or remark; may be empty.
     pub note: String,
 }
 
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// Description.
+    /// The caption.
     pub caption: String,
-    /// Its columns; the first names the rows.
+    /// Its columns; the first contains the names of the rows.
     pub columns: Vec<TableColumn>,
-    /// Its rows, one cell a column.
+    /// Its rows, one cell per column.
     pub rows: Vec<Vec<TableCell>>,
 }
 
@@ -101,9 +101,9 @@ pub struct Table {
 pub struct TableColumn {
     /// Its heading.
     pub title: String,
-    /// What it means; shown when pointed at, may be empty.
+    /// Its meaning, shown on hover; may be empty.
     pub hint: String,
-    /// Whether it holds figures, which lean right.
+    /// Whether it contains numbers, which are right-aligned.
     pub numeric: bool,
 }
 
@@ -126,7 +126,7 @@ impl TableColumn {
 pub struct TableCell {
     /// The text.
     pub text: String,
-    /// What it is sorted by; cells without it are sorted by their text, or last among figures.
+    /// The sort key; cells without one sort by their text, or last among numbers.
     pub value: Option<f64>,
 }
 
@@ -137,13 +137,13 @@ impl TableCell {
         TableCell { text: text.into(), value: None }
     }
 
-    /// A figure as it is read and as it is sorted.
+    /// A number with its text and sort key.
     #[must_use]
     pub fn figure(value: f64, text: impl FnOnce(f64) -> String) -> Self {
         TableCell { text: text(value), value: Some(value) }
     }
 
-    /// The same where it may be unknown.
+    /// A number that may be unknown.
     #[must_use]
     pub fn known(value: Option<f64>, text: impl FnOnce(f64) -> String) -> Self {
         value.map_or_else(|| TableCell::words(crate::units::UNKNOWN), |value| TableCell::figure(value, text))

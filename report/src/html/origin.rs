@@ -1,30 +1,30 @@
-//! Where a report's figures come from: scenarios as written and as resolved, and how to get the same again.
+//! Provenance of a report's figures: the scenarios as written and as resolved, and how to reproduce the report.
 
 use super::{Block, Section};
 
-/// How a page was made; only the caller knows these texts.
+/// How a page was made; the texts come from the caller.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Origin {
-    /// The scenarios: one, or one for each that was compared.
+    /// The scenarios: one, or one per variant of a comparison.
     pub scenarios: Vec<Source>,
-    /// The command that makes the figures again, from within the report's folder.
+    /// The command that reproduces the figures, to be run in the report's folder.
     pub command: Option<String>,
-    /// Files beside the page, with what is in each.
+    /// Files beside the page, with their contents in words.
     pub files: Vec<(String, String)>,
 }
 
 /// A scenario.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Source {
-    /// Its name among those of the page; empty where there is only one.
+    /// Its name among those of the page; empty if there is only one.
     pub name: String,
-    /// As it was written, where that is known.
+    /// The text as written, if known.
     pub written: Option<String>,
     /// With every default filled in.
     pub resolved: Option<String>,
 }
 
-/// The last section of every page. `facts` says of what exactly: digest, seed, version.
+/// The last section of every page. `facts` identifies the run: digest, seed, version.
 pub(crate) fn section(origin: &Origin, facts: &str, overrides: &[String]) -> Section {
     let mut blocks = vec![Block::Paragraph(format!(
         "The same scenario, seed and version give the same figures on any machine. {facts}"
@@ -41,7 +41,7 @@ pub(crate) fn section(origin: &Origin, facts: &str, overrides: &[String]) -> Sec
         blocks.push(Block::Paragraph("Files next to this page:".to_owned()));
         blocks.push(Block::List(origin.files.iter().map(file).collect()));
     }
-    // Several variants stand in one file: its text is shown once.
+    // Several variants share one file: show its text once.
     let mut shown: Vec<&str> = Vec::new();
     for source in &origin.scenarios {
         let of = if source.name.is_empty() { String::new() } else { format!(": {}", source.name) };

@@ -10,7 +10,7 @@ use crate::outcome;
 use crate::over_time;
 use crate::units;
 
-/// A run and the texts that belong to it, which only the caller knows.
+/// A run with the texts that only the caller knows.
 #[derive(Clone, Copy, Debug)]
 pub struct RunPage<'a> {
     /// The run.
@@ -91,7 +91,7 @@ fn headline(result: &RunResult) -> Vec<Figure> {
         figure("Offered", units::rate(offered), String::new()),
         figure("Goodput", units::rate(result.goodput), share),
     ];
-    // With several workloads the tails are those of the busiest; the table has the others.
+    // With several workloads, show the latencies of the busiest; the table has the others.
     let busiest = result.workloads.iter().max_by_key(|(_, workload)| workload.sent);
     if let Some((name, workload)) = busiest {
         let note = if result.workloads.len() > 1 { name.clone() } else { "of answered requests".to_owned() };
@@ -129,7 +129,7 @@ fn per_second(count: u64, result: &RunResult) -> TableCell {
     TableCell::known((duration_s > 0.0).then(|| count as f64 / duration_s), units::rate)
 }
 
-/// The table without the columns in which no row says anything.
+/// Drops the columns in which no row has a value.
 fn telling_columns(table: Table) -> Table {
     let silent = |cell: &TableCell| cell.text.is_empty() || cell.text == units::UNKNOWN || cell.text == "0";
     let told: Vec<bool> = (0..table.columns.len())
@@ -284,6 +284,8 @@ fn hosts(result: &RunResult) -> Table {
         TableColumn::figures("Switches", "context switches per second"),
         TableColumn::figures("Switching", "cores that context switches keep busy, time average"),
         TableColumn::figures("Credits", "CPU credits at the end"),
+        TableColumn::figures("Memory", "in use, time average"),
+        TableColumn::figures("Size", "memory of the hosts"),
     ];
     let seconds = result.run.duration_s;
     let rows = result.hosts.iter().map(|(name, hosts)| {
@@ -296,6 +298,8 @@ fn hosts(result: &RunResult) -> Table {
             TableCell::known(own("switches").filter(|_| seconds > 0.0).map(|count| count / seconds), units::rate),
             TableCell::known(own("switch_cpu"), units::quantity),
             time_cell(own("credits")),
+            TableCell::known(own("memory"), units::size),
+            TableCell::known(own("memory_size"), units::size),
         ]
     });
     Table { caption: "Hosts".to_owned(), columns, rows: rows.collect() }
@@ -348,10 +352,10 @@ fn happenings_by_place(result: &RunResult) -> Table {
     Table { caption: "Happenings by place".to_owned(), columns, rows: rows.collect() }
 }
 
-/// Rows of happenings one by one; the JSON has the others.
+/// Maximum number of rows of single happenings; the JSON has all of them.
 const HAPPENINGS_MAX: usize = 200;
 
-/// The first of them, in the order of time.
+/// The first happenings in chronological order.
 fn happenings_in_order(result: &RunResult) -> Table {
     let columns = vec![
         TableColumn::figures("At", ""),

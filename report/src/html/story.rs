@@ -1,7 +1,7 @@
 //! The story of a run: when goodput fell and how deep, what kept it down, and what ended it.
 //!
-//! It says what the findings about recovery say, in the order of time, for a reader who has not seen the run. Where no fault
-//! brought goodput down there is none.
+//! It tells the findings about recovery in chronological order, for readers who have not seen the run. There is none if no
+//! fault brought goodput down.
 
 use lab::result::RunResult;
 
@@ -12,10 +12,10 @@ use crate::happenings;
 use crate::over_time;
 use crate::units;
 
-/// Outages that get sentences of their own; the others are on the timeline.
+/// Maximum number of outages with sentences of their own; the others are on the timeline.
 const TOLD_MAX: usize = 3;
 
-/// The section of a page; `None` where there is nothing to tell.
+/// The section of a page; `None` if there is nothing to tell.
 pub(crate) fn section(result: &RunResult) -> Option<Section> {
     let outages = outages(result);
     if outages.is_empty() {
@@ -99,7 +99,7 @@ fn sentences(result: &RunResult, outage: &Outage) -> String {
     said
 }
 
-/// The last thing that operators did before goodput was back.
+/// The operators' last action before goodput recovered.
 fn remedy(result: &RunResult, outage: &Outage, back_s: f64) -> Option<String> {
     let before = result.events.iter().filter(|event| event.at_s > outage.at_s && event.at_s <= back_s);
     let last = before.max_by(|one, other| one.at_s.total_cmp(&other.at_s))?;

@@ -1,4 +1,4 @@
-//! From blocks to markup.
+//! Writes blocks as HTML.
 
 use std::fmt::Write as _;
 
@@ -13,12 +13,12 @@ use crate::findings::{Finding, Severity};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("tables.js"), include_str!("charts.js"));
 
-/// The digest by which a content security policy allows an inline style or script.
+/// The digest with which a content security policy allows an inline style or script.
 fn digest(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-/// Markup being written; writing to a text cannot fail.
+/// HTML being written; writing to a string cannot fail.
 struct Markup(String);
 
 impl Markup {
@@ -32,12 +32,12 @@ macro_rules! put {
     ($markup:expr, $($arguments:tt)*) => { $markup.push(format_args!($($arguments)*)) };
 }
 
-/// Text inside markup; control characters have no place there.
+/// Escapes text for HTML and drops control characters, which are not allowed there.
 fn safe(text: &str) -> String {
     charts::escaped(text)
 }
 
-/// Words to an identifier that a link can point at.
+/// Turns a heading into an identifier for links.
 fn anchor(heading: &str) -> String {
     heading.to_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect()
 }
@@ -139,7 +139,7 @@ fn write_figures(markup: &mut Markup, figures: &[Figure]) {
 fn write_findings(markup: &mut Markup, findings: &[Finding]) {
     put!(markup, "<ul class=\"findings\">\n");
     for finding in findings {
-        // The word is for readers who see neither the colour nor the sign.
+        // The word is for readers who cannot see the colour or the sign.
         let (class, word) = match finding.severity {
             Severity::Critical => ("critical", "Critical"),
             Severity::Warning => ("warning", "Warning"),
@@ -151,7 +151,7 @@ fn write_findings(markup: &mut Markup, findings: &[Finding]) {
     put!(markup, "</ul>\n");
 }
 
-/// Tables with more columns than this are wider than many windows.
+/// Number of columns above which a table is wider than many windows.
 const WIDE_FROM: usize = 6;
 
 fn write_table(markup: &mut Markup, table: &Table) {

@@ -1,8 +1,8 @@
-//! The charts of a sweep: those that were asked for, or else one for each metric.
+//! The charts of a sweep: those requested, or else one for each metric.
 //!
-//! Along the axis with the most values; the next one tells lines apart, or is the vertical axis of a heat map where they
-//! would be too many; all others make small multiples, or a heat map each. Nothing is averaged over an axis, and where
-//! more would be drawn than can be read, the chart says how much is not.
+//! The axis with the most values is horizontal. The next one separates lines, or is the vertical axis of a heat map if there
+//! would be too many lines; all others make small multiples, or a heat map each. Nothing is averaged over an axis, and if
+//! there is more to draw than can be read, the chart states how much is left out.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use super::last_words;
 use crate::charts::{Axis, BarGroup, Bound, Chart, Contour, Kind, Line, NamedChart, Panel, Point, Size, Unit};
 use crate::{figures, words};
 
-/// Lines of one chart; more cannot be told apart.
+/// Maximum number of lines in one chart; more cannot be distinguished.
 const LINES_MAX: usize = 8;
-/// Panels of one chart.
+/// Maximum number of panels in one chart.
 const PANELS_MAX: usize = 12;
-/// Heat maps of one metric, one for each combination of the axes that have no place on them.
+/// Maximum number of heat maps of one metric: one for each combination of the remaining axes.
 const MAPS_MAX: usize = 12;
 
-/// The charts that were asked for, or else one for each metric against each axis.
+/// The requested charts, or else one for each metric against each axis.
 #[must_use]
 pub fn charts(swept: &Swept) -> Vec<NamedChart> {
     let wanted = swept.charts.clone().unwrap_or_else(|| usual_charts(swept));
@@ -49,7 +49,7 @@ fn usual_charts(swept: &Swept) -> Vec<ChartWanted> {
     }
     let length = |axis: usize| distinct(swept, axis).len();
     let Some(x) = longest_axis(swept) else { return Vec::new() };
-    // Axes that go together (`zip`) tell no lines apart.
+    // Axes varied together (`zip`) do not separate lines.
     let others = (0..swept.axes.len()).filter(|axis| *axis != x && length(x) < swept.points.len());
     let group = others.max_by_key(|axis| length(*axis));
     let map = group.is_some_and(|group| length(group) > LINES_MAX);
@@ -69,26 +69,26 @@ fn file_name(chart: &ChartWanted) -> String {
     name.trim_matches('-').to_owned()
 }
 
-/// The different values of an axis, in the order in which they first come.
+/// The distinct values of an axis, in order of first occurrence.
 pub(super) fn distinct(swept: &Swept, axis: usize) -> Vec<&str> {
     let mut seen = BTreeSet::new();
     swept.points.iter().map(|point| point.values[axis].as_str()).filter(|text| seen.insert(*text)).collect()
 }
 
-/// Which metric is drawn.
+/// The metric drawn.
 #[derive(Clone, Copy)]
 struct Metric {
     number: usize,
     unit: MetricUnit,
-    /// Happens in a run or does not.
+    /// Whether it is an event: 0 or 1 in each run.
     is_event: bool,
 }
 
-/// The inputs that all parts of a chart need.
+/// The inputs of all parts of a chart.
 struct Drawing<'s> {
     swept: &'s Swept,
     chart: &'s ChartWanted,
-    /// The number of the horizontal axis, and of the one that tells lines apart.
+    /// Index of the horizontal axis, and of the one that separates lines.
     x: usize,
     group: Option<usize>,
     metric: Metric,
@@ -101,7 +101,7 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
     let is_event = lab::metrics::is_event(&chart.value);
     let metric = Metric { number, unit: swept.units[number], is_event };
     let it = Drawing { swept, chart, x, group, metric };
-    // In a design that varies one axis at a time, the other axes' points do not belong here.
+    // In a design that varies one axis at a time, points that vary another axis do not belong here.
     let belongs =
         |point: &&SweptPoint| !swept.one_at_a_time || point.varied.iter().enumerate().all(|(a, v)| !v || a == x);
     let points: Vec<&SweptPoint> = swept.points.iter().filter(belongs).collect();
@@ -136,7 +136,7 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
             let told =
                 if name.is_empty() { String::new() } else { format!("; {name}{}", shown(MAPS_MAX, all, "maps")) };
             let of = format!(" and {}", words::setting(&swept.axes[group]));
-            // The vertical axis is a setting: the bound is the contour.
+            // The vertical axis is a setting, so the bound is drawn as a contour.
             Some(Chart { bounds: Vec::new(), ..drawn(of, told, along(false), vertical, kind) })
         });
         let maps: Vec<Chart> = maps.collect();
@@ -144,7 +144,7 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
             return Some(maps);
         }
     }
-    // Values at equal ratios are best seen at equal distances.
+    // Values in geometric progression are best shown at equal distances.
     let log = columns.len() > 2 && spans_a_decade(columns.iter().map(|(value, _)| *value), 50.0);
     let (kind, told) = it.curves(&points, &columns);
     let means = points.iter().filter_map(|point| point.interval(metric.number)).map(|interval| interval.mean);
@@ -153,14 +153,14 @@ fn draw(swept: &Swept, chart: &ChartWanted) -> Option<Vec<Chart>> {
     Some(vec![drawn(String::new(), told, along(log), y, kind)])
 }
 
-/// Whether positive values span so large a ratio; with a value that is not positive a logarithmic axis would hide it.
+/// Whether positive values span at least this ratio; a logarithmic axis would hide a value that is not positive.
 fn spans_a_decade(values: impl Iterator<Item = f64>, ratio: f64) -> bool {
     let (least, most) =
         values.fold((f64::INFINITY, 0.0f64), |(least, most), value| (least.min(value), most.max(value)));
     least > 0.0 && least.is_finite() && most / least >= ratio
 }
 
-/// `; 12 of 42 panels` where not all are.
+/// `; 12 of 42 panels` if not all are shown.
 fn shown(most: usize, all: usize, what: &str) -> String {
     if all > most { format!("; {most} of {all} {what}") } else { String::new() }
 }
@@ -179,9 +179,9 @@ impl Drawing<'_> {
         text
     }
 
-    /// The bounds that objectives put on the metric.
+    /// The bounds that objectives set for the metric.
     fn bounds(&self) -> Vec<Bound> {
-        // A percentile of all requests that were sent is held against the bound; those of answered ones are shown beside it.
+        // Objectives apply to percentiles of all requests sent; those of answered requests are shown beside the bound, too.
         let is_of = |metric: &str| {
             *metric == self.chart.value || metric.replace(".latency_all.", ".latency.") == self.chart.value
         };
@@ -203,7 +203,7 @@ impl Drawing<'_> {
     }
 
     fn bars(&self, points: &[&SweptPoint], texts: &[&str]) -> (Kind, String) {
-        // With a third axis, all but the horizontal one tell groups apart.
+        // With a third axis, all but the horizontal one separate groups.
         let group = self.group.filter(|_| self.others().is_empty());
         let groups = grouped(self.swept, points, self.x, group);
         let bars = groups.iter().take(LINES_MAX).map(|(name, points)| BarGroup {
@@ -216,7 +216,7 @@ impl Drawing<'_> {
         (bars, shown(LINES_MAX, groups.len(), "groups"))
     }
 
-    /// With the line on which the metric has the bound of an objective, where there is one.
+    /// A heat map, with a contour at the bound of an objective if there is one.
     fn heat_map(
         &self,
         group: usize,
@@ -249,7 +249,7 @@ impl Drawing<'_> {
         Some((vertical, map))
     }
 
-    /// The lines that there is room for, and how many there are.
+    /// As many lines as there is room for, and the number of all.
     fn lines(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> (Vec<Line>, usize) {
         let line = |(name, points): &(String, Vec<&SweptPoint>)| Line {
             name: name.clone(),
@@ -266,7 +266,7 @@ impl Drawing<'_> {
         (groups.iter().take(LINES_MAX).map(line).collect(), groups.len())
     }
 
-    /// The axes that are neither the horizontal one nor tell lines apart.
+    /// The axes that are neither horizontal nor separate lines.
     fn others(&self) -> Vec<usize> {
         if self.swept.one_at_a_time {
             return Vec::new();
@@ -276,7 +276,7 @@ impl Drawing<'_> {
             .collect()
     }
 
-    /// Points by their values of the other axes; one combination without a name where there are none.
+    /// Points by their values on the other axes; a single unnamed combination if there are none.
     fn combinations<'p>(&self, points: &[&'p SweptPoint]) -> Vec<(String, Vec<&'p SweptPoint>)> {
         let others = self.others();
         let name = |point: &SweptPoint| {
@@ -294,12 +294,12 @@ impl Drawing<'_> {
         found
     }
 
-    /// Curves, in a panel for each combination of the other axes where there are such, and what is not drawn.
+    /// Curves, in a panel for each combination of the other axes if there are any, and a note about what is left out.
     fn curves(&self, points: &[&SweptPoint], columns: &[(f64, &str)]) -> (Kind, String) {
         if self.group.is_none() || self.others().is_empty() {
             let (series, all) = self.lines(points, columns);
             let told = shown(LINES_MAX, all, "lines");
-            // One line through points of which other axes differ too: of those that go together, or fill a space.
+            // A single line through points whose other axes differ, too: axes varied together, or a space-filling design.
             let others: Vec<String> =
                 self.others().into_iter().map(|axis| words::setting(&self.swept.axes[axis])).collect();
             let single = all == 1 && !others.is_empty();
@@ -324,31 +324,31 @@ impl Drawing<'_> {
     }
 }
 
-/// True where each point of a design has a greater value than the one before, or each a lesser one: of axes that go on together,
-/// not of a Latin hypercube.
+/// True if the values of a design's points strictly increase or strictly decrease: for axes varied together, not for a
+/// Latin hypercube.
 pub(super) fn goes_on(course: &[f64]) -> bool {
     course.is_sorted_by(|one, next| one < next) || course.is_sorted_by(|one, next| one > next)
 }
 
-/// Values with their texts, by value.
+/// Values with their texts, ascending.
 fn ascending<'t>(values: &[f64], texts: &[&'t str]) -> Vec<(f64, &'t str)> {
     let mut both: Vec<(f64, &str)> = values.iter().copied().zip(texts.iter().copied()).collect();
     both.sort_by(|a, b| a.0.total_cmp(&b.0));
     both
 }
 
-/// The points that make a line each: by the value of an axis, or of all axes but one.
+/// The points of each line: grouped by the value of one axis, or of all axes but one.
 fn grouped<'p>(
     swept: &Swept,
     points: &[&'p SweptPoint],
     x: usize,
     group: Option<usize>,
 ) -> Vec<(String, Vec<&'p SweptPoint>)> {
-    // Axes that go together (`zip`) make one line: no value of x comes twice.
+    // Axes varied together (`zip`) make one line: no value of x occurs twice.
     let together = points.iter().enumerate().all(|(at, p)| points[..at].iter().all(|o| o.values[x] != p.values[x]));
     let name = |point: &SweptPoint| match group {
         Some(axis) => format!("{} {}", last_words(&swept.axes[axis]), point.values[axis]),
-        // The title says what a single line shows.
+        // The title names a single line.
         None if together => String::new(),
         None => {
             let others = (0..swept.axes.len()).filter(|axis| *axis != x);
@@ -366,10 +366,10 @@ fn grouped<'p>(
     groups
 }
 
-/// A mean and the ends of its interval, where there is one.
+/// A mean and the ends of its interval, if it has one.
 type Mean = (f64, Option<(f64, f64)>);
 
-/// Mean of a metric at a value, with its interval where one point has that value; over several, the mean of means.
+/// Mean of a metric at a value of x: with its interval if one point has that value, otherwise the mean of means.
 fn mean_of(points: &[&SweptPoint], x: usize, text: &str, metric: Metric) -> Option<Mean> {
     let there = points.iter().filter(|point| point.values[x] == text);
     let found: Vec<Mean> = there.filter_map(|point| mean_at(point, metric)).collect();

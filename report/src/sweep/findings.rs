@@ -1,7 +1,7 @@
 //! The findings of a sweep, in sentences computed from its figures alone.
 //!
-//! Failed points first, then the objectives and where they hold, then what each metric does along the axis with the most
-//! values: rises, falls, has a best value, stays the same from somewhere on. Then how far the figures can be trusted.
+//! Failed points come first, then the objectives and where they hold, then the course of each metric along the axis with the
+//! most values: it rises, falls, has an optimum, or levels off. Warnings about the reliability of the figures come last.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use super::charts::{distinct, goes_on, longest_axis};
 use crate::findings::{Finding, Severity};
 use crate::{figures, words};
 
-/// Values that differ by less than this, relative to the larger, count as the same.
+/// Values that differ by less than this, relative to the larger, count as equal.
 const SAME: f64 = 0.02;
-/// An interval whose half is more than this share of its mean says little.
+/// Half-width, relative to the mean, above which an interval counts as wide.
 const WIDE: f64 = 0.2;
 
-/// Everything worth saying about a sweep, the worst first.
+/// All findings about a sweep, the worst first.
 #[must_use]
 pub fn findings(swept: &Swept) -> Vec<Finding> {
     let mut found = failures(swept);
@@ -31,7 +31,7 @@ pub fn findings(swept: &Swept) -> Vec<Finding> {
     found
 }
 
-/// A setting of an axis as it is read: `connections of db 20`.
+/// A value of an axis in words: `connections of db 20`.
 fn setting(swept: &Swept, axis: usize, text: &str) -> String {
     format!("{} {text}", words::setting(&swept.axes[axis]))
 }
@@ -54,14 +54,14 @@ fn failures(swept: &Swept) -> Vec<Finding> {
     vec![Finding::plain("sweep", Severity::Critical, "points".to_owned(), text)]
 }
 
-/// Where the mean keeps an objective, and up to which value if there is one border.
+/// Where the mean meets an objective, and up to which value if there is a single border.
 fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
     let metric = swept.metrics.iter().position(|metric| *metric == bound.metric)?;
     let known: Vec<(&SweptPoint, bool)> = swept
         .points
         .iter()
         .filter_map(|point| {
-            // What cannot be known in a run, or is infinite, does not hold there.
+            // A metric that is unknown or infinite in a run does not meet the objective there.
             if point.is_unknown_in_some(metric) {
                 return Some((point, false));
             }
@@ -87,7 +87,7 @@ fn objective(swept: &Swept, bound: &Bound) -> Option<Finding> {
     Some(Finding::plain("sweep", severity, bound.metric.clone(), text))
 }
 
-/// With a single axis of numbers: between which two values the objective ceases to hold, if it does so once.
+/// For a single numeric axis: the two values between which the objective ceases to hold, if it does so once.
 fn border(swept: &Swept, known: &[(&SweptPoint, bool)]) -> Option<String> {
     if swept.axes.len() != 1 {
         return None;
@@ -108,11 +108,11 @@ fn border(swept: &Swept, known: &[(&SweptPoint, bool)]) -> Option<String> {
     })
 }
 
-/// Points along the longest axis, all others alike.
+/// Points along the longest axis with equal values on all other axes.
 struct Way<'s> {
-    /// The others, in words; empty where there are none.
+    /// The values of the other axes in words; empty if there are none.
     of: String,
-    /// Value of the axis and point, ascending.
+    /// Value on the axis and point, ascending.
     points: Vec<(&'s str, &'s SweptPoint)>,
     axis: usize,
 }
@@ -134,7 +134,7 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
                 continue;
             }
             let others = (0..swept.axes.len()).filter(|other| *other != axis && distinct(swept, *other).len() > 1);
-            // Axes that go together (`zip`) are one way, named by this one.
+            // Axes varied together (`zip`) make one way, named by this axis.
             let of: Vec<String> = if swept.one_at_a_time || together {
                 Vec::new()
             } else {
@@ -154,12 +154,12 @@ fn lines(swept: &Swept) -> Vec<Way<'_>> {
     ways
 }
 
-/// The course of a metric along the only line, or its lowest and highest points and its knees where there are several lines.
+/// The course of a metric along a single line; with several lines, its extremes and its knees.
 fn course(swept: &Swept, metric: usize, ways: &[Way<'_>]) -> Vec<Finding> {
     let unit = swept.units[metric];
     let name = words::capital(&words::metric(&swept.metrics[metric]));
     let note = |text: String| Finding::plain("sweep", Severity::Note, swept.metrics[metric].clone(), text);
-    // Axes that go together make points in which the others differ too.
+    // With axes varied together, the points differ on the other axes, too.
     let several = ways.len() > 1 && !swept.one_at_a_time || ways.iter().any(|way| way.of.contains(','));
     if several || ways.is_empty() {
         let knees = ways.iter().filter_map(|way| {
@@ -219,7 +219,7 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
             last.0
         )
     };
-    // Beyond the noise of the ends: a best value inside.
+    // An optimum inside the range that exceeds both ends by more than the noise.
     let inside = |best: f64, sign: f64| {
         let edge = if sign > 0.0 { first.1.max(last.1) } else { first.1.min(last.1) };
         !same(best, edge) && (best - edge) * sign > 0.0
@@ -234,7 +234,7 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
         return Some(said);
     }
     let verb = if last.1 > first.1 { "rises" } else { "falls" };
-    // From where on it stays what it is at the end.
+    // The value from which the metric stays at its final level.
     let level = known.iter().rposition(|(_, value)| !same(*value, last.1)).map_or(0, |at| at + 1);
     if level > 0 && known.len() - level >= 3 {
         let from = known[level];
@@ -262,10 +262,10 @@ fn along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) ->
     ))
 }
 
-/// Knees of one metric that are told, where there are several lines.
+/// Maximum number of knees reported per metric if there are several lines.
 const KNEES_MAX: usize = 4;
 
-/// Where the curve of a metric bends, and how it goes on from there; `None` where it has no knee.
+/// Where the curve of a metric bends, and its slope beyond; `None` if it has no knee.
 fn knee_along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &str) -> Option<String> {
     let known: Vec<(&str, f64)> =
         way.points.iter().filter_map(|(text, point)| Some((*text, point.interval(metric)?.mean))).collect();
@@ -301,32 +301,32 @@ fn knee_along(swept: &Swept, way: &Way<'_>, metric: usize, unit: Unit, name: &st
     ))
 }
 
-/// The values of the axis of a way, where all of them are numbers of one unit.
+/// The values on the axis of a way, if all are numbers of one unit.
 fn numbers(way: &Way<'_>) -> Option<Vec<f64>> {
     let texts: Vec<&str> = way.points.iter().map(|(text, _)| *text).collect();
     figures::quantities(&texts).map(|(_, numbers)| numbers)
 }
 
-/// Points that a knee needs, so that there is a slope before and one after it.
+/// Minimum number of points for a knee, so that there is a slope before and after it.
 const KNEE_POINTS: usize = 5;
-/// How far the curve must leave the line from its first to its last point, as a share of the height between them.
+/// Minimum distance of the curve from the line between its ends, as a share of the height between them.
 const KNEE_DEPTH: f64 = 0.35;
-/// How many times steeper one side must be.
+/// Minimum ratio of the slopes on both sides.
 const KNEE_RATIO: f64 = 4.0;
 
-/// Where a curve bends.
+/// A bend of a curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Knee {
-    /// The number of the point.
+    /// Index of the point.
     at: usize,
-    /// Whether it is steeper beyond it.
+    /// Whether the curve is steeper beyond it.
     steeper: bool,
-    /// How many times.
+    /// Ratio of the slopes.
     ratio: f64,
 }
 
-/// The point of a curve that goes one way at which it lies farthest from the line between its ends (Satopää and others,
-/// *Finding a "Kneedle" in a Haystack*, 2011), if it bends there and not everywhere.
+/// The knee of a monotone curve: the point farthest from the line between its ends (Satopää and others, *Finding a
+/// "Kneedle" in a Haystack*, 2011), if the curve bends there and not everywhere.
 fn knee(known: &[(&str, f64)], x: &[f64]) -> Option<Knee> {
     if known.len() < KNEE_POINTS || x.len() != known.len() {
         return None;
@@ -347,7 +347,7 @@ fn knee(known: &[(&str, f64)], x: &[f64]) -> Option<Knee> {
     (off(at) >= KNEE_DEPTH && ratio >= KNEE_RATIO).then_some(Knee { at, steeper, ratio: ratio.min(1000.0) })
 }
 
-/// How far the figures can be trusted.
+/// Warnings about the reliability of the figures.
 fn trust(swept: &Swept) -> Vec<Finding> {
     let mut found = Vec::new();
     if swept.replications == 1 {
@@ -388,7 +388,7 @@ mod tests {
         // The mean wait of M/M/1.
         let knee = knee_of(|load| 1.0 / (1.0 - load), &loads).expect("the wait explodes");
         assert!(knee.steeper && knee.at == 8 && knee.ratio > 10.0, "{knee:?}");
-        // Throughput up to a ceiling.
+        // Throughput that rises to a ceiling.
         let knee = knee_of(|load| load.min(0.44), &loads).expect("it is flat beyond the ceiling");
         assert_eq!((knee.at, knee.steeper), (4, false));
         assert_eq!(knee_of(|load| 3.0 * load, &loads), None, "a straight line has none");

@@ -1,6 +1,6 @@
 //! A sweep as tables, charts, findings and a page.
 //!
-//! Rows stand in the order of the points and of their replications, whatever order they were run in.
+//! Rows are in the order of points and replications, regardless of the order in which they ran.
 
 mod charts;
 mod findings;
@@ -28,8 +28,8 @@ fn csv(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
     String::from_utf8(writer.into_inner().expect("memory takes every write")).expect("texts and numbers are UTF-8")
 }
 
-/// A row a point × replication: number of the point, of the replication, the values that were varied, the metrics (times
-/// in seconds, shares between 0 and 1), and why there are none.
+/// One row per point and replication: numbers of point and replication, the values varied, the metrics (times in seconds,
+/// shares between 0 and 1), and the error if there are none.
 ///
 /// # Panics
 /// Never: writing to memory cannot fail.
@@ -73,7 +73,7 @@ pub fn points_jsonl(swept: &Swept) -> String {
     text
 }
 
-/// A row a point: its values, how many runs it has, and mean and half-width of each metric.
+/// One row per point: its values, its number of runs, and mean and half-width of each metric.
 ///
 /// # Panics
 /// Never: writing to memory cannot fail.
@@ -96,7 +96,7 @@ pub fn summary_csv(swept: &Swept) -> String {
     csv(header, rows)
 }
 
-/// The table for a terminal: a row a point.
+/// The table for a terminal: one row per point.
 #[must_use]
 pub fn text(swept: &Swept) -> String {
     let mut heading: Vec<String> = swept.axes.iter().map(|axis| last_words(axis)).collect();
@@ -132,7 +132,7 @@ fn row(swept: &Swept, point: &SweptPoint) -> Vec<String> {
     row
 }
 
-/// Mean ± half-width; of an event its probability with both ends.
+/// Mean ± half-width; for an event, its probability with both ends of the interval.
 fn cell(swept: &Swept, point: &SweptPoint, metric: usize) -> String {
     let (interval, unit) = (point.interval(metric), swept.units[metric]);
     match point.ends(metric, true).filter(|_| lab::metrics::is_event(&swept.metrics[metric])) {
@@ -144,7 +144,7 @@ fn cell(swept: &Swept, point: &SweptPoint, metric: usize) -> String {
     }
 }
 
-/// The end of a path, which tells it from its neighbours well enough in a table.
+/// The last segments of a path, enough to identify it in a table.
 fn last_words(path: &str) -> String {
     let parts: Vec<&str> = path.split('.').collect();
     match parts.as_slice() {

@@ -7,7 +7,7 @@ use super::{charts, findings, last_words};
 use crate::charts::ChartError;
 use crate::html::{Block, Origin, Page, Section, Table, TableCell, TableColumn, origin, page};
 
-/// The report as one self-contained page.
+/// The report as a single self-contained page.
 ///
 /// # Errors
 /// If a chart cannot be drawn.

@@ -1,4 +1,4 @@
-//! What became of requests after they had been answered.
+//! Work that continued after requests were answered.
 
 use lab::result::{Afterwards, RunResult};
 
@@ -6,7 +6,8 @@ use super::paint::{Ink, Page, Span};
 use super::table::{Column, Table};
 use crate::units;
 
-/// A row for each workload whose requests go on after their answers: when all was done, and when clients who asked knew.
+/// Writes a row for each workload whose requests trigger work beyond the answer: when all work was done, and when polling
+/// clients received the result.
 pub(super) fn afterwards(page: &mut Page, result: &RunResult) {
     let mut table = Table::new(vec![
         Column::left("after the answer"),

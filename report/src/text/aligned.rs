@@ -1,4 +1,4 @@
-//! Tables whose columns are only known when they are written: comparisons, sweeps, intervals.
+//! Tables whose columns are only known at run time: comparisons, sweeps, intervals.
 
 use language::diagnostics::shown;
 

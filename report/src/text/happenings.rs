@@ -8,12 +8,12 @@ use super::table::{Column, Table};
 use crate::happenings;
 use crate::units;
 
-/// Rows for the oldest …
+/// Maximum number of rows for the oldest happenings …
 const FIRST: usize = 6;
-/// … and for the newest; the rest is counted.
+/// … and for the newest; the rest are counted.
 const LAST: usize = 3;
 
-/// Writes the section, if there is anything to write.
+/// Writes the section, unless it is empty.
 pub(super) fn happenings(page: &mut Page, result: &RunResult) {
     let moments = happenings::unannounced(result);
     if moments.is_empty() {

@@ -1,18 +1,18 @@
 //! The report of a run for a terminal: one screen, from the headline to the details.
 //!
 //! ```text
-//! title, what was run                 which scenario, variant, seed, how long
-//! headline                            offered, goodput, success, percentiles, one row a workload
-//! after the answer                    when all that requests had set off was done, where something goes on
+//! title, what was run                 scenario, variant, seed, length
+//! headline                            offered, goodput, success, percentiles, one row per workload
+//! after the answer                    when all work triggered by requests was done, if any continues
 //! findings                            the worst first
 //! over time                           sparklines, faults on the same axis
 //! happenings                          events that the faults do not already state, if any
-//! components, links                   tables; only columns that say something
-//! warnings                            what must be known before trusting a figure
+//! components, links                   tables; only columns with content
+//! warnings                            limits of the figures' reliability
 //! ```
 //!
-//! Nothing in it depends on the machine or the moment. Without colour it says the same; without Unicode it is written in
-//! ASCII of the same width.
+//! Nothing in it depends on the machine or the time. It has the same content without colour; without Unicode it is written
+//! in ASCII of the same width.
 
 mod afterwards;
 mod aligned;
@@ -29,10 +29,10 @@ pub use replications::replications;
 pub(crate) use run::figures_in_words;
 pub use run::{run_line, run_report};
 
-/// How a text is to look.
+/// How a text is formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Columns that may be used, at least 60 are.
+    /// Columns that may be used; at least 60 are.
     pub width: usize,
     /// Whether to write ANSI colours.
     pub color: bool,

@@ -1,17 +1,17 @@
-//! Inks of the text report and how they become characters: ANSI codes or nothing, Unicode or ASCII.
+//! The styles of the text report and their output: ANSI codes or none, Unicode or ASCII.
 
 use super::Options;
 
-/// The meaning of a piece of text, from which its colour follows; [`Ink::code`] is the only table of colours.
+/// The meaning of a piece of text, which determines its colour; [`Ink::code`] is the only table of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ink {
     #[default]
     Plain,
     /// Titles and main figures.
     Strong,
-    /// Labels, units, what is there only for completeness.
+    /// Labels, units, and details included for completeness.
     Dim,
-    /// What held.
+    /// Success.
     Good,
     /// Near a limit.
     Warning,
@@ -24,7 +24,7 @@ pub(crate) enum Ink {
 }
 
 impl Ink {
-    /// Select Graphic Rendition codes out of the sixteen colours, which every theme keeps readable.
+    /// Select Graphic Rendition codes from the 16-colour palette, which every theme keeps readable.
     const fn code(self) -> &'static str {
         match self {
             Ink::Plain => "",
@@ -55,7 +55,7 @@ impl Span {
         Span::new(text, Ink::Plain)
     }
 
-    /// Width in columns: every character used here is one wide.
+    /// Width in columns: every character used here is one column wide.
     pub(crate) fn width(&self) -> usize {
         width(&self.text)
     }
@@ -77,12 +77,12 @@ impl Page {
         Page { options, text: String::new() }
     }
 
-    /// Columns to be used.
+    /// Number of columns to use.
     pub(crate) fn width(&self) -> usize {
         self.options.width.max(60)
     }
 
-    /// One line; spaces at its end are dropped.
+    /// Writes one line, without trailing spaces.
     pub(crate) fn line(&mut self, spans: &[Span]) {
         let mut end = spans.len();
         while end > 0 && spans[end - 1].text.trim_end().is_empty() {
@@ -107,11 +107,11 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A sentence broken into lines of the page's width, the first after `head`, the others as far indented.
+    /// Writes a sentence wrapped to the page's width; the first line follows `head`, the others are indented by its width.
     pub(crate) fn paragraph(&mut self, head: Span, text: &str, ink: Ink) {
         let indent = head.width();
         if indent + 20 > self.width() {
-            // No room beside the head: below it.
+            // No room beside the head: continue below it.
             self.paragraph(Span::default(), &head.text, head.ink);
             return self.paragraph(Span::plain("    "), text, ink);
         }
@@ -127,8 +127,8 @@ impl Page {
     }
 }
 
-/// Breaks a text at spaces into lines of at most `room` columns; a number and its unit stay together, and only a word
-/// that is longer than a line is broken.
+/// Wraps a text at spaces into lines of at most `room` columns. A number stays with its unit, and only a word longer than
+/// a line is broken.
 pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -153,7 +153,7 @@ pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// A word in parts of at most `room` columns.
+/// Splits a word into parts of at most `room` columns.
 fn pieces(word: &str, room: usize) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
     if letters.is_empty() {
@@ -167,7 +167,7 @@ fn is_unit(word: &str) -> bool {
     matches!(word, "%" | "ms" | "s" | "µs" | "ns" | "k" | "M" | "k/s" | "M/s" | "KiB" | "MiB" | "GiB")
 }
 
-/// The same text in ASCII, character for character, so that nothing moves.
+/// The same text in ASCII, character for character, so that the layout stays the same.
 fn in_ascii(text: &str) -> String {
     text.chars()
         .map(|character| match character {

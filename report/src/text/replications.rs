@@ -1,4 +1,4 @@
-//! How sure the figures of a run are, where it was run several times.
+//! Confidence intervals of the figures of a run with several replications.
 
 use lab::metrics;
 use lab::result::RunResult;

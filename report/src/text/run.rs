@@ -17,7 +17,7 @@ use crate::outcome;
 use crate::over_time;
 use crate::units;
 
-/// The report of a run: one screen, at most `options.width` columns.
+/// The report of a run: one screen, at most `options.width` columns wide.
 #[must_use]
 pub fn run_report(result: &RunResult, options: Options) -> String {
     let mut page = Page::new(options);
@@ -158,7 +158,7 @@ fn headline_row(name: &str, workload: &WorkloadResult) -> Vec<Span> {
     ]
 }
 
-/// Ink of a share that should be all.
+/// Ink of a share that should be 100 %.
 fn graded(share: f64) -> Ink {
     if share >= 0.99 {
         Ink::Good
@@ -193,7 +193,7 @@ fn findings_block(page: &mut Page, result: &RunResult) {
     page.gap();
 }
 
-/// The component whose queue was longest, where any was worth the name.
+/// The component with the longest queue, if any queue was long enough to mention.
 fn longest_queue(result: &RunResult) -> Option<(&str, u64)> {
     result
         .components
@@ -203,13 +203,13 @@ fn longest_queue(result: &RunResult) -> Option<(&str, u64)> {
         .max_by_key(|(_, depth)| *depth)
 }
 
-/// Columns of the labels left of the sparklines, and of the scale right of them.
+/// Width of the labels left of the sparklines, and of the scale right of them, in columns.
 const LABEL: usize = 16;
 const SCALE: usize = 13;
-/// Rows of faults, and of events, before the rest is summed up.
+/// Maximum number of rows of faults, and of events; the rest is summarised.
 const FAULT_ROWS: usize = 4;
 
-/// A sparkline: its label, its windows, how they are joined, how its largest value is written.
+/// A sparkline: its label, its windows, how windows are merged, and how its maximum is formatted.
 type Curve = (String, Vec<Option<f64>>, Join, fn(f64) -> String);
 
 fn timeline(page: &mut Page, result: &RunResult) {
@@ -234,7 +234,7 @@ fn timeline(page: &mut Page, result: &RunResult) {
     if axis.values(&retries, Join::Mean).iter().flatten().any(|rate| *rate >= 1.0) {
         rows.insert(3, ("retries".to_owned(), retries, Join::Mean, units::rate));
     }
-    // Offered load and goodput are read against each other, so they share one scale.
+    // Offered load and goodput are compared with each other, so they share one scale.
     let shared_top =
         rows[..2].iter().flat_map(|(_, windows, join, _)| axis.values(windows, *join)).flatten().fold(0.0, f64::max);
     for (position, (label, windows, join, unit)) in rows.iter().enumerate() {
@@ -260,7 +260,7 @@ fn timeline(page: &mut Page, result: &RunResult) {
     page.gap();
 }
 
-/// Where requests spend their time, around the median and the 99th percentile.
+/// How requests spend their time, around the median and the 99th percentile.
 fn breakdown(page: &mut Page, result: &RunResult) {
     let all: Vec<(&str, &WorkloadResult)> = result
         .workloads
@@ -333,10 +333,10 @@ fn components(page: &mut Page, result: &RunResult) {
     page.gap();
 }
 
-/// More rows than this are no longer one screen; the JSON and the page have them all.
+/// Maximum number of rows, so that the report stays on one screen; the JSON and the page have them all.
 const ROWS_MAX: usize = 20;
 
-/// The rows with the largest keys, in the order in which they came.
+/// The rows with the largest keys, in their original order.
 fn foremost<T: Copy, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|index| (std::cmp::Reverse(key(&all[*index])), *index));
@@ -345,7 +345,7 @@ fn foremost<T: Copy, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> Vec<T> {
     order.into_iter().map(|index| all[index]).collect()
 }
 
-/// Says how many rows are not shown.
+/// Writes how many rows are not shown.
 fn rest(page: &mut Page, all: usize, shown: usize, which: &str) {
     if all > shown {
         page.line(&[Span::new(format!("and {} more {which}", all - shown), Ink::Dim)]);
@@ -395,8 +395,8 @@ fn component_row(name: &str, component: &ComponentResult, longest: bool, result:
 /// Figures of links that have columns of their own.
 const IN_COLUMNS: [&str; 4] = ["pool.size", "pool.active", "pool.wait", "pool.waiting"];
 
-/// Declared figures: `hit_ratio 91 %, open_connections 42`; those that are zero, unknown or shown elsewhere are left out.
-/// Of times the 99th percentile is shown.
+/// Declared figures in words: `hit_ratio 91 %, open_connections 42`. Leaves out figures that are zero, unknown or shown
+/// elsewhere. Shows the 99th percentile of times.
 pub(crate) fn figures_in_words(own: &Own) -> String {
     let mut words = Vec::new();
     for (name, reading) in own.iter().filter(|(name, _)| !IN_COLUMNS.contains(name)) {
@@ -449,7 +449,7 @@ fn links(page: &mut Page, result: &RunResult) {
     page.gap();
 }
 
-/// `api → db`; with the link's own name where it is not that of what it calls.
+/// `api → db`; with the link's own name if it differs from its target's.
 fn link_name(from: &str, link: &str, figures: &LinkResult) -> String {
     match figures.to.as_slice() {
         [to] if to == link || link == "call" || link == "to" => format!("{from} → {to}"),

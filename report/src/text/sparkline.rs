@@ -1,4 +1,4 @@
-//! Curves in one line of text, and the axis they share.
+//! Sparklines, and the time axis they share.
 
 use lab::result::{FaultWindow, Series};
 
@@ -6,7 +6,7 @@ use super::paint::width;
 use crate::over_time::fault_name;
 use crate::units;
 
-/// How several windows that share a column are joined.
+/// How windows that share a column are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Join {
     /// For rates and gauges.
@@ -15,7 +15,7 @@ pub(crate) enum Join {
     Max,
 }
 
-/// The time axis of all sparklines of a report: which column shows which windows.
+/// The time axis of all sparklines of a report: it maps windows to columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     from_s: f64,
@@ -31,12 +31,12 @@ impl Axis {
     pub(crate) fn new(series: &Series, room: usize) -> Option<Axis> {
         let windows = series.at_s.len();
         let (first, last) = (series.at_s.first()?, series.at_s.last()?);
-        // With few windows each takes the same number of columns; with many, columns share them evenly.
+        // If there are few windows, each takes the same number of columns; otherwise columns share them evenly.
         let columns = if windows <= room { windows * (room / windows) } else { room };
         Some(Axis { from_s: *first, until_s: last + series.window_s, windows, columns })
     }
 
-    /// One value a column.
+    /// One value per column.
     pub(crate) fn values(&self, windows: &[Option<f64>], join: Join) -> Vec<Option<f64>> {
         (0..self.columns)
             .map(|column| {
@@ -59,13 +59,13 @@ impl Axis {
         ((share * self.columns as f64 + 1e-9).floor().max(0.0) as usize).min(self.columns)
     }
 
-    /// Labels of instants under the axis: the end of the warm-up, the start, and round instants as they fit.
+    /// Labels of instants under the axis: the end of the warm-up, the start, and as many round instants as fit.
     pub(crate) fn labels(&self) -> String {
         let mut line: Vec<char> = vec![' '; self.columns + 8];
         let step_s = round_step((self.until_s - self.from_s) / 6.0);
         let first = (self.from_s / step_s).ceil() as i64;
         let last = (self.until_s / step_s).floor() as i64;
-        // In the order of importance: a later one that would touch an earlier one is left out.
+        // In order of importance: skip a label that would touch an earlier one.
         let mut instants = vec![0.0, self.from_s];
         instants.extend((first..=last).map(|step| step as f64 * step_s));
         for at_s in instants.into_iter().filter(|at_s| (self.from_s..=self.until_s).contains(at_s)) {
@@ -80,10 +80,10 @@ impl Axis {
         line.into_iter().collect::<String>().trim_end().to_owned()
     }
 
-    /// Rows in which faults or events are drawn where they act, `├─ slow-db ─┤`; a name that does not fit stands beside its mark.
-    /// A fault goes to the first row that has room for it.
+    /// Rows that show when faults or events act, `├─ slow-db ─┤`; a name that does not fit stands beside its mark. A fault goes
+    /// to the first row with room for it.
     pub(crate) fn faults(&self, faults: &[FaultWindow], rows_max: usize) -> Vec<String> {
-        // What never came to act has no place on the axis.
+        // A fault that never acted has no place on the axis.
         let mut sorted: Vec<&FaultWindow> = faults.iter().filter(|fault| fault.at_s < self.until_s).collect();
         sorted.sort_by(|left, right| left.at_s.total_cmp(&right.at_s));
         let mut rows: Vec<Vec<char>> = Vec::new();
@@ -114,7 +114,7 @@ impl Axis {
         lines
     }
 
-    /// The drawing of one fault and where it begins: left of its mark if the name fits nowhere else.
+    /// The drawing of one fault and its first column: the name goes left of the mark if it fits nowhere else.
     fn mark(&self, fault: &FaultWindow, start: usize, end: usize) -> (String, usize) {
         let name = fault_name(fault);
         let span = end - start;
@@ -141,7 +141,7 @@ impl Axis {
     }
 }
 
-/// One character a value, as high as its share of `top`; zero is the lowest bar, what is unknown a blank.
+/// One character per value, with a height in proportion to `top`; zero is the lowest bar, an unknown value is a blank.
 pub(crate) fn bars(values: &[Option<f64>], top: f64) -> String {
     values
         .iter()
@@ -156,7 +156,8 @@ pub(crate) fn bars(values: &[Option<f64>], top: f64) -> String {
         .collect()
 }
 
-/// The next round length at or above `length_s`: 1, 2, 5, 10, 15, 30 of a second, a minute or an hour.
+/// The smallest round length of at least `length_s`: a 1-2-5 step below 10 s, then a usual part of a minute, an hour or a
+/// day, then whole days.
 fn round_step(length_s: f64) -> f64 {
     const STEPS: [f64; 25] = [
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0,

@@ -1,11 +1,11 @@
-//! Tables that fit: columns as wide as what stands in them, empty columns left out, names shortened in the middle.
+//! Tables that fit: columns as wide as their contents, empty columns left out, names shortened in the middle.
 
 use std::collections::BTreeMap;
 
 use super::paint::{Ink, Page, Span, width};
 use crate::units;
 
-/// Which side of its column a cell leans on.
+/// Alignment of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
@@ -15,11 +15,11 @@ pub(crate) enum Align {
 /// One column.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
-    /// Heading over several columns; it is written over the first column that has it.
+    /// Heading over several columns; written over the first column that has it.
     pub(crate) group: &'static str,
     pub(crate) title: &'static str,
     pub(crate) align: Align,
-    /// Where the table does not fit, columns go in the order of this, the largest first; those with 0 stay.
+    /// If the table does not fit, columns with larger values are dropped first; those with 0 stay.
     pub(crate) spare: u8,
 }
 
@@ -36,13 +36,13 @@ impl Column {
         Column { group, title, align: Align::Right, spare: 0 }
     }
 
-    /// The same column, to be left out where there is no room for it.
+    /// The same column, which may be dropped if there is no room.
     pub(crate) const fn spare(self, spare: u8) -> Self {
         Column { spare, ..self }
     }
 }
 
-/// Rows of cells; the first column holds names, the last one words that may be cut.
+/// Rows of cells; the first column contains names, the last one words that may be cut.
 pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Span>>,
@@ -50,7 +50,7 @@ pub(crate) struct Table {
 
 /// Space between two columns.
 const GAP: usize = 2;
-/// Names are not shortened below this, and words not below [`WORDS_MIN`].
+/// Minimum width of shortened names; that of words is [`WORDS_MIN`].
 const NAME_MIN: usize = 10;
 const WORDS_MIN: usize = 14;
 
@@ -59,7 +59,7 @@ impl Table {
         Table { columns, rows: Vec::new() }
     }
 
-    /// Adds a row with one cell a column.
+    /// Adds a row with one cell per column.
     pub(crate) fn row(&mut self, cells: Vec<Span>) {
         debug_assert_eq!(cells.len(), self.columns.len());
         self.rows.push(cells);
@@ -69,10 +69,10 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Writes the table; `indent` columns stay free on the left.
+    /// Writes the table, indented by `indent` columns.
     pub(crate) fn write(&self, page: &mut Page, indent: usize) {
         let room = page.width() - indent;
-        // A column in which every cell is empty says nothing; the first one, the names, always stays.
+        // Drop columns without content, but keep the first, the names.
         let mut shown: Vec<usize> = (0..self.columns.len())
             .filter(|column| *column == 0 || self.rows.iter().any(|row| !row[*column].text.is_empty()))
             .collect();
@@ -80,7 +80,7 @@ impl Table {
         while (total(&widths) > room || self.names_collide(widths[0]))
             && let Some(least) =
                 shown.iter().copied().filter(|column| self.columns[*column].spare > 0).max_by_key(|column| {
-                    // Of two that can equally be spared, the one further right goes first.
+                    // Of two that can equally be spared, drop the one further right.
                     (self.columns[*column].spare, *column)
                 })
         {
@@ -99,7 +99,7 @@ impl Table {
         }
     }
 
-    /// Whether two different names look the same once they are shortened.
+    /// Whether two different names become equal when shortened.
     fn names_collide(&self, room: usize) -> bool {
         let mut seen = BTreeMap::new();
         self.rows.iter().any(|row| {
@@ -108,7 +108,7 @@ impl Table {
         })
     }
 
-    /// Widths of some of the columns, as near to `room` as they can come.
+    /// Widths of the given columns, as close to `room` as possible.
     fn widths(&self, shown: &[usize], room: usize) -> Vec<usize> {
         let natural: Vec<usize> = shown
             .iter()
@@ -121,7 +121,7 @@ impl Table {
         fitted(&natural, room, words_last)
     }
 
-    /// The line of group headings, each centred between rules over its columns.
+    /// The line of group headings, each centred over its columns between rules.
     fn write_groups(&self, page: &mut Page, indent: usize, shown: &[usize], widths: &[usize]) {
         let mut line = " ".repeat(indent);
         let mut position = 0;
@@ -172,12 +172,12 @@ impl Table {
     }
 }
 
-/// What columns of these widths take, with the space between them.
+/// The total width of columns, including the gaps between them.
 fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
-/// Widths that fit into `room` if that can be: words in the last column give way first, then the names do.
+/// Widths that fit into `room` if possible: words in the last column shrink first, then names.
 fn fitted(natural: &[usize], room: usize, words_last: bool) -> Vec<usize> {
     let mut widths = natural.to_vec();
     let over = total(&widths).saturating_sub(room);
@@ -197,7 +197,7 @@ fn fitted(natural: &[usize], room: usize, words_last: bool) -> Vec<usize> {
     widths
 }
 
-/// Words cut at the last comma that fits, so that no figure is torn; where not even the first fits, at its end.
+/// Cuts words at the last comma that fits, so that no figure is torn; if not even the first part fits, at the end.
 fn cut(text: &str, room: usize) -> String {
     if width(text) <= room {
         return text.to_owned();
@@ -205,7 +205,7 @@ fn cut(text: &str, room: usize) -> String {
     let mut kept = String::new();
     for part in text.split(", ") {
         let joined = if kept.is_empty() { part.to_owned() } else { format!("{kept}, {part}") };
-        // Room for the sign that something is missing.
+        // Leave room for the ellipsis.
         if width(&joined) + 2 > room {
             break;
         }

@@ -1,4 +1,4 @@
-//! Charts of every kind: that they are drawn, repeat exactly, and do not lie.
+//! Charts of every kind: they can be drawn, are reproducible, and do not mislead.
 
 use report::charts::{
     Axis, Band, BarGroup, Bound, Chart, Contour, Kind, Layer, Line, Mark, Panel, PercentileLine, Point, Size,
@@ -21,7 +21,7 @@ fn chart(kind: Kind, log: bool) -> Chart {
     }
 }
 
-/// Every kind over the same values.
+/// A chart of every kind with the same values.
 fn every_kind(values: &[f64]) -> Vec<Kind> {
     let x = |index: usize| index as f64;
     let line = Line {
@@ -99,7 +99,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
                 .iter()
                 .map(|share| TopologyBox { name: "n <&>".to_owned(), share: Some(*share), ..TopologyBox::default() })
                 .collect(),
-            // A ring: everybody calls the next, the last the first.
+            // A ring: each calls the next, the last calls the first.
             calls: (0..values.len())
                 .map(|from| TopologyCall { from, to: (from + 1) % values.len(), ..TopologyCall::default() })
                 .collect(),
@@ -108,7 +108,7 @@ fn every_kind(values: &[f64]) -> Vec<Kind> {
     ]
 }
 
-/// Numbers that a careless drawing would stumble over.
+/// Numbers that could trip up careless drawing code.
 const AWKWARD: [&[f64]; 9] = [
     &[],
     &[0.0],
@@ -146,7 +146,7 @@ fn every_kind_becomes_a_picture() {
     }
 }
 
-/// The data of a chart, as a reader's program finds it.
+/// The data of a chart, as a script on the page reads it.
 fn data(drawing: &str) -> serde_json::Value {
     let (_, rest) = drawing.split_once("<metadata>").expect("it has data");
     let (text, _) = rest.split_once("</metadata>").expect("it ends");
@@ -171,7 +171,7 @@ fn every_chart_carries_its_values_where_they_are_drawn() {
             }
         }
     }
-    // The third value of the curve, at the place where it is drawn: x = 2 of 0 to 3, y = 2 of 0 to 5.
+    // The third value of the curve, at its position in the drawing: x = 2 of 0 to 3, y = 2 of 0 to 5.
     let Some(Kind::Line { series }) = every_kind(&[1.0, 3.0, 2.0, 4.0]).into_iter().next() else { panic!("a line") };
     let drawing = svg(&chart(Kind::Line { series }, false)).expect("a drawing");
     let data = data(&drawing);
@@ -284,7 +284,7 @@ fn a_gap_in_the_data_is_a_gap_in_the_line() {
         let drawing = svg(&chart(Kind::Line { series }, false)).expect("a drawing");
         drawing.lines().filter(|line| line.starts_with("<polyline") && line.contains("#0072B2")).count()
     };
-    // The legend has one as well.
+    // The legend contains one as well.
     assert_eq!((lines(None), lines(Some(3))), (2, 3));
 }
 

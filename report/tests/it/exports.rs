@@ -1,4 +1,4 @@
-//! JSON against its schema and HTML against its promises.
+//! JSON checked against its schema, and HTML against its guarantees.
 
 use lab::result::{FaultWindow, HappenedAt, Happenings, HappeningsInWindow, RunResult};
 use report::html::{Origin, RunPage, Source, run_page};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::sample;
 
-/// The part of draft-07 that the schema of results uses. Problems are collected with the place at which they are.
+/// A validator for the part of draft-07 that the schema of results uses. It collects problems with their positions.
 fn check(value: &Value, schema: &Value, root: &Value, place: &str, problems: &mut Vec<String>) {
     let keys = schema.as_object().expect("a schema is an object");
     for (key, rule) in keys {
@@ -112,7 +112,7 @@ fn results_fit_their_schema() {
     }
 }
 
-/// The storm, told of by a service of names that gives up on the database.
+/// The storm, with happenings of a service called `names` that gives up on the database.
 fn told_storm() -> RunResult {
     let at = |at_s, replica, about: Option<&str>| HappenedAt { at_s, replica, about: about.map(str::to_owned) };
     let happenings = Happenings {
@@ -156,7 +156,7 @@ fn the_page_lists_what_happened_and_marks_it_on_the_axis() {
     assert!(!silent.contains("appenings"), "where nothing is told, nothing is said of it");
 }
 
-/// The storm with something that an operator does about it.
+/// The storm with an action by an operator.
 fn remedied_storm() -> RunResult {
     let mut result = sample::storm();
     result.events.push(FaultWindow {
@@ -189,7 +189,7 @@ fn what_operators_did_stands_beside_the_faults() {
     assert!(row.contains("no-retries"), "{row}");
 }
 
-/// Of the beginning of every scenario that is built in.
+/// Runs the beginning of every built-in scenario.
 #[test]
 fn results_of_every_scenario_fit_the_schema() {
     use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Whole outputs from fixed results: what is read, parsed or looked at.
+//! Whole outputs from fixed results.
 
 mod charts;
 mod exports;

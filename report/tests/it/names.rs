@@ -1,4 +1,4 @@
-//! Whatever a name says: the texts of the fuzzer's corpus, and others that are made of them by chance.
+//! Unusual names: the texts of the fuzzer's corpus, and random variations of them.
 
 use std::fs;
 use std::path::Path;

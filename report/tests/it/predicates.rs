@@ -1,12 +1,12 @@
-//! Every sentence of a report against the result that it is about, over systems made at random, by code that shares nothing with
-//! the rules: it reads the JSON of the result.
+//! Verifies every sentence of a report against its result, for random systems, with code that is independent of the rules: it
+//! reads the JSON of the result.
 //!
-//! 1. Every figure in a sentence stands where the sentence's evidence says, and no figure is there without evidence.
-//! 2. What a sentence says is true: a predicate for each rule.
-//! 3. "Nothing stands out" does not stand over anything bad, and whatever did not recover is told, first.
-//! 4. What sentences advise to set can be set in the scenario.
+//! 1. Every figure in a sentence has the value that its evidence refers to, and no figure lacks evidence.
+//! 2. Every sentence is true: there is a predicate for each rule.
+//! 3. "Nothing stands out" appears only if nothing is wrong, and every missing recovery is reported first.
+//! 4. The settings that sentences recommend can be set in the scenario.
 //!
-//! `FINDINGS_CASES=5000 FINDINGS_SEED=2 cargo test -p report --test it predicates` tries more.
+//! `FINDINGS_CASES=5000 FINDINGS_SEED=2 cargo test -p report --test it predicates` runs more cases.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::raw::{NEARLY, Raw};
 use crate::topology;
 use crate::troubles;
 
-/// A scenario of that number, of the same generator as that of the laws, but longer, so that there is time to recover.
+/// The scenario with this number, from the generator that the tests of laws use, but longer, to leave time for recovery.
 fn scenario(seed: u64, case: u64) -> String {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(case).wrapping_mul(0xD129_0F1A_33C5_A5A7) | 1;
     let mut next = || {
@@ -76,13 +76,13 @@ fn every_sentence_is_true_of_its_run() {
         found
     });
     assert!(found.is_empty(), "{}", found.join("\n\n"));
-    // Little is shown by sentences that are never said.
+    // The test proves little if most sentences never occur.
     let rules = rules.into_inner().expect("nobody panics");
     assert!(rules.len() >= 15 || cases < 150, "{rules:?}");
     println!("sentences by rule: {rules:?}");
 }
 
-/// What is wrong with what is said of a result.
+/// The errors in the findings about a result.
 pub(crate) fn check(result: &RunResult) -> Vec<String> {
     let (raw, found) = (Raw::new(result), findings(result));
     let mut wrong = Vec::new();
@@ -114,14 +114,14 @@ pub(crate) fn same(one: f64, other: f64) -> bool {
 
 // 1. Figures.
 
-/// Whether a figure is not what stands where it is said to.
+/// Reports a figure that differs from the value its evidence refers to.
 fn misplaced(raw: &Raw, result: &RunResult, evidence: &Evidence) -> Option<String> {
     let found = match &evidence.source {
         Source::Rule => return None,
         // Single replicas are not in the JSON.
         Source::Metric(path) if path.contains('[') => lab::metrics::value(result, path).ok().flatten(),
         Source::Metric(path) => {
-            // An outcome that never happened is not listed.
+            // An outcome that never occurred is not listed.
             raw.number(path).or_else(|| path.contains(".outcomes.").then_some(0.0))
         }
         Source::Windows { columns, how, from_s, until_s } => over_windows(raw, columns, *how, *from_s, *until_s),
@@ -152,9 +152,9 @@ fn over_windows(raw: &Raw, columns: &[String], how: How, from_s: f64, until_s: f
     })
 }
 
-/// Figures in a sentence for which there is no evidence.
+/// The figures in a sentence that lack evidence.
 fn unfounded(raw: &Raw, finding: &Finding) -> Vec<String> {
-    // Objectives are worded elsewhere.
+    // Objectives are worded by other code.
     if finding.rule == "objective" {
         return Vec::new();
     }
@@ -188,7 +188,7 @@ fn unfounded(raw: &Raw, finding: &Finding) -> Vec<String> {
 
 // 2. Predicates.
 
-/// What a sentence says of a figure.
+/// The value that a sentence states for a figure.
 pub(crate) fn stated(finding: &Finding, name: &str) -> Result<f64, String> {
     let found = finding.evidence.iter().find(|evidence| evidence.name == name);
     found.map(|evidence| evidence.value).ok_or_else(|| format!("it does not state `{name}`"))
@@ -208,7 +208,7 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
     let name = finding.about.split_once('.').map_or("", |(_, name)| name);
     let state = |what: &str| stated(finding, what);
     match finding.rule {
-        // Its figures stand where they are said to; that is all it says.
+        // It only states figures, which have been checked.
         "queue_long" => queue_long(raw, finding, name),
         "the_same" => Ok(()),
         "quiet" => Ok(()),
@@ -289,6 +289,17 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
             demand(state("throttled")? > 0.0 && state("throttled")? <= 1.0, "there were such periods")?;
             demand(finding.text.contains("although") == (state("used")? < 0.95), "it had some of its quota left")
         }
+        "oom_killed" => {
+            demand(state("kills")? >= 1.0, "there were some")?;
+            demand(finding.text.contains("once") == (state("kills")? == 1.0), "it is said how often")
+        }
+        "collecting" => {
+            demand((0.02..=1.0).contains(&state("share")?), "it is a share worth telling")?;
+            demand(finding.text.contains("the heap was full") == (state("full")? > 0.0), "it was full, or not")
+        }
+        "no_thread" => demand(state("refused")? > 0.0, "there were some"),
+        "accept_queue" => demand(state("dropped")? > 0.0, "there were some"),
+        "no_port" => demand(state("exhausted")? > 0.0, "there were some"),
         "blocked" => {
             expect("workers", workers(raw, name), state("workers")?)?;
             expect("the share", state("blocked")? / state("workers")?, state("share")?)
@@ -297,7 +308,7 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
             demand(state("last")? >= 2.0 * state("first")? && state("last")? >= 50.0, "they are many more")?;
             let column = format!("components.{name}.tasks");
             let windows = raw.between(state("from")?, state("until")?);
-            // In thirds, each has more of them than the one before.
+            // The mean grows from third to third.
             let third = windows.len() / 3;
             let mean = |part: &[usize]| part.iter().filter_map(|window| raw.value(&column, *window)).sum::<f64>();
             let thirds: Vec<f64> = windows[windows.len() - 3 * third..].chunks(third).map(mean).collect();
@@ -327,9 +338,9 @@ fn workers(raw: &Raw, name: &str) -> f64 {
     raw.at(&format!("components.{name}.workers")).and_then(|workers| workers["count"].as_f64()).unwrap_or(0.0)
 }
 
-// What callers got.
+// Answers to callers.
 
-/// The windows in which a workload sent something and got nothing.
+/// The windows in which a workload sent requests and got no timely answer.
 fn unanswered(raw: &Raw, name: &str) -> Vec<usize> {
     let value = |metric: &str, window: usize| raw.value(&format!("workloads.{name}.{metric}"), window);
     let nothing =
@@ -397,7 +408,7 @@ fn queue_long(raw: &Raw, finding: &Finding, name: &str) -> Result<(), String> {
     if !finding.text.contains("waiting callers send nothing more") {
         return Ok(());
     }
-    // Nobody who does not wait for answers can reach it, by calls or by messages.
+    // No workload that does not wait for answers reaches it, by calls or by messages.
     let mut reached: Vec<&str> = raw
         .names("workloads")
         .into_iter()
@@ -429,7 +440,7 @@ fn queue_grows(raw: &Raw, finding: &Finding, name: &str) -> Result<(), String> {
         .into_iter()
         .filter_map(|window| Some((raw.begin_s(window), raw.value(&column, window)?)))
         .collect();
-    // By least squares, over all of it and over its last half.
+    // The slope by least squares, over the whole time and over its last half.
     let slope = |points: &[(f64, f64)]| {
         let n = points.len() as f64;
         let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
@@ -524,7 +535,7 @@ fn stability(finding: &Finding) -> Result<(), String> {
 
 // 3. Quiet.
 
-/// What there is of which "Nothing stands out" would be false.
+/// Problems that contradict "Nothing stands out".
 fn anything_bad(raw: &Raw) -> Vec<String> {
     let mut bad = Vec::new();
     for name in raw.names("workloads") {
@@ -583,7 +594,7 @@ fn anything_bad(raw: &Raw) -> Vec<String> {
 
 // 4. Advice.
 
-/// Remedies that cannot be set in the scenario that they are for.
+/// Remedies that cannot be set in the scenario.
 fn remedies_exist(yaml: &str, result: &RunResult) -> Vec<String> {
     let found = findings(result);
     let remedies = found.iter().filter_map(|finding| finding.remedy.as_ref().map(|remedy| (finding.rule, remedy)));

@@ -1,9 +1,9 @@
-//! A result as the JSON format has it, read by code that shares nothing with the rules of the report.
+//! A result in its JSON form, read by code that is independent of the report's rules.
 
 use lab::result::RunResult;
 use serde_json::Value;
 
-/// A result as text has it.
+/// A result, parsed from its JSON text.
 pub(crate) struct Raw {
     json: Value,
     at_s: Vec<f64>,
@@ -11,7 +11,7 @@ pub(crate) struct Raw {
     pub(crate) end_s: f64,
 }
 
-/// Instants are sums of windows.
+/// Tolerance for instants, which are sums of windows.
 pub(crate) const NEARLY: f64 = 1e-7;
 
 impl Raw {
@@ -30,7 +30,7 @@ impl Raw {
         &self.json
     }
 
-    /// What stands under a path whose names may have dots in them; the unit of a time is part of the last key.
+    /// The value at a path; names in the path may contain dots, and the unit of a time is part of the last key.
     pub(crate) fn at(&self, path: &str) -> Option<&Value> {
         fn find<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
             let map = value.as_object()?;
@@ -47,7 +47,7 @@ impl Raw {
         self.at(path)?.as_f64()
     }
 
-    /// The names below a section.
+    /// The names in a section.
     pub(crate) fn names(&self, section: &str) -> Vec<&str> {
         self.json[section].as_object().map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
     }
@@ -71,18 +71,18 @@ impl Raw {
         self.at_s[window]
     }
 
-    /// A column; `None` where there is none of that name.
+    /// A column; `None` if there is none of that name.
     pub(crate) fn column(&self, name: &str) -> Option<Vec<Option<f64>>> {
         let column = self.json["series"]["columns"].get(name)?.as_array()?;
         Some(column.iter().map(Value::as_f64).collect())
     }
 
-    /// A column in a window.
+    /// The value of a column in a window.
     pub(crate) fn value(&self, name: &str, window: usize) -> Option<f64> {
         self.json["series"]["columns"].get(name)?.get(window)?.as_f64()
     }
 
-    /// The windows that lie wholly between two instants.
+    /// The windows that lie completely between two instants.
     pub(crate) fn between(&self, from_s: f64, until_s: f64) -> Vec<usize> {
         let inside = |window: &usize| {
             self.at_s[*window] >= from_s - NEARLY && self.at_s[*window] + self.window_s <= until_s + NEARLY
@@ -95,30 +95,30 @@ impl Raw {
         self.between(0.0, self.end_s)
     }
 
-    /// Columns of that name of all workloads, added up.
+    /// The sum of a metric over all workloads.
     pub(crate) fn of_workloads(&self, metric: &str, window: usize) -> Option<f64> {
         let names = self.names("workloads");
         names.iter().filter_map(|name| self.value(&format!("workloads.{name}.{metric}"), window)).reduce(|a, b| a + b)
     }
 
-    /// The mean of that over some windows.
+    /// The mean of that sum over some windows.
     pub(crate) fn mean_of_workloads(&self, metric: &str, windows: &[usize]) -> Option<f64> {
         let known: Vec<f64> = windows.iter().filter_map(|window| self.of_workloads(metric, *window)).collect();
         (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
     }
 
-    /// Outcomes under a path, with how often.
+    /// The outcomes at a path, with their counts.
     pub(crate) fn outcomes(&self, path: &str) -> Vec<(&str, f64)> {
         let map = self.at(&format!("{path}.outcomes")).and_then(Value::as_object);
         map.into_iter().flatten().filter_map(|(name, count)| Some((name.as_str(), count.as_f64()?))).collect()
     }
 
-    /// From when to when each fault acted, the end of time where it does for ever; those of the same instant in file order.
+    /// Name, start and end of each fault; no end if it acts forever. Faults of the same instant are in file order.
     pub(crate) fn faults(&self) -> Vec<(String, f64, Option<f64>)> {
         self.timed("faults")
     }
 
-    /// The same of what operators did.
+    /// The same for actions of operators.
     pub(crate) fn events(&self) -> Vec<(String, f64, Option<f64>)> {
         self.timed("events")
     }

@@ -1,5 +1,5 @@
-//! Results made by hand for the tests and the gallery: a retry storm that does not end, and a quiet run.
-//! The figures are plausible, not simulated; they are fixed, so that every output made from them is.
+//! Handmade results for the tests and the gallery: a retry storm that does not end, and a quiet run. The figures are
+//! plausible, not simulated; they are fixed, so that every output made from them is reproducible.
 
 use lab::figures::{Own, Reading};
 use lab::metrics::Unit;
@@ -22,7 +22,7 @@ pub(crate) fn latency(p50_s: f64, count: u64) -> Latency {
     }
 }
 
-/// The pools of callers who wait.
+/// A pool with waiting callers.
 fn pool() -> Own {
     let mut own = Own::default();
     own.set("pool.size", Reading::count(80));
@@ -59,7 +59,7 @@ fn info(name: &str, source: &str) -> (Tool, ScenarioInfo) {
     )
 }
 
-/// A column: its path, and its value at an instant, in a window of that number.
+/// A column: its path, and a function of the instant and the number of the window.
 type Made<'a> = (&'a str, &'a dyn Fn(f64, usize) -> Option<f64>);
 
 fn series(from_s: i64, until_s: i64, columns: &[Made<'_>]) -> Series {
@@ -73,7 +73,7 @@ fn series(from_s: i64, until_s: i64, columns: &[Made<'_>]) -> Series {
     Series { window_s: 1.0, at_s, columns }
 }
 
-/// One workload over `api` to `db`; the database is slow from 60 s to 80 s, and the storm outlives it.
+/// One workload through `api` to `db`; the database is slow from 60 s to 80 s, and the storm outlasts it.
 pub(crate) fn storm() -> RunResult {
     let (tool, scenario) = info("Checkout under a slow database", "retry-storm.yaml");
     let backlog = |at_s: f64| if at_s < 60.0 { 2.0 } else { (at_s - 60.0) * 596.0 };
@@ -254,7 +254,7 @@ pub(crate) fn storm() -> RunResult {
     result
 }
 
-/// Two workloads through a cache; a fault that is over quickly and leaves no trace.
+/// Two workloads through a cache; a fault that ends quickly and leaves no trace.
 pub(crate) fn calm() -> RunResult {
     let (tool, scenario) = info("A cache that helps", "@cache-aside");
     let dip = |at_s: f64| if (60.0..84.0).contains(&at_s) { 0.7 } else { 1.0 };
@@ -356,7 +356,7 @@ pub(crate) fn calm() -> RunResult {
     result
 }
 
-/// Sixty components with long names in cells, many workloads, many faults: what must still fit.
+/// A large result that must still fit: sixty components with long names in cells, many workloads, many faults.
 pub(crate) fn crowded() -> RunResult {
     let mut result = storm();
     let (api, shoppers) = (result.components["api"].clone(), result.workloads["shoppers"].clone());

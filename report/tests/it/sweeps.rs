@@ -1,11 +1,11 @@
-//! Sweeps: which charts they get, what is said of them, and that neither lies.
+//! Sweeps: their charts and findings, and that neither mislead.
 
 use lab::metrics::Unit;
 use lab::sweep::{Bound, ChartForm, ChartWanted, Swept, SweptPoint, SweptRun};
 use report::charts::{Kind, NamedChart};
 use report::sweep::{charts, findings, points_csv, summary_csv};
 
-/// A sweep over axes with these values, of one metric in seconds, each run of which is a function of point and run.
+/// A sweep over the given axes of one metric in seconds, a function of the point and the number of the run.
 fn swept(axes: &[(&str, &[&str])], runs: usize, metric: impl Fn(&[f64], usize) -> Option<f64>) -> Swept {
     let mut combinations: Vec<Vec<String>> = vec![Vec::new()];
     for (_, values) in axes {
@@ -124,7 +124,7 @@ fn a_third_axis_makes_a_heat_map_each_and_is_not_averaged_away() {
     assert!(found[1].name.ends_with("-2") && found[2].name.ends_with("-3"));
 }
 
-/// Points that fill a space: what one axis does cannot be read off them, and neither chart nor sentence pretends so.
+/// A space-filling design does not show the effect of a single axis, and neither charts nor sentences claim that it does.
 #[test]
 fn points_of_a_latin_hypercube_are_no_line_along_one_axis() {
     let mut cube = swept(&[(LOAD, &LOADS), (POOL, &["1", "2", "3", "4", "5"])], 2, |at, _| Some(at[0] / at[1] / 1e4));
@@ -138,7 +138,7 @@ fn points_of_a_latin_hypercube_are_no_line_along_one_axis() {
     assert_eq!(chart.subtitle, "Made up; 2 runs per point, 95 % intervals; connections of db differ too");
     let Kind::Points { series } = &chart.kind else { panic!("{:?}", chart.kind) };
     assert_eq!(series[0].points.len(), 5);
-    // Axes that go together rise together: there the sentence is about the one, and the chart says of the other.
+    // Axes varied together rise together: then the sentence names one axis, and the chart also mentions the other.
     let mut zip = swept(&[(LOAD, &LOADS), (POOL, &["1", "2", "3", "4", "5"])], 2, |at, _| Some(at[0] / 1e4));
     zip.points.retain(|point| point.number % 6 == 0);
     assert!(texts(&zip)[0].contains("rises from 10.0 ms"), "{:?}", texts(&zip));

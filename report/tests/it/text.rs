@@ -4,7 +4,7 @@ use report::text::{Options, run_line, run_report};
 
 use crate::sample;
 
-/// Every option that changes the text and not its meaning.
+/// Every option that changes the appearance of the text but not its meaning.
 const LOOKS: [Options; 4] = [
     Options { width: 100, color: false, unicode: true },
     Options { width: 100, color: false, unicode: false },

@@ -1,11 +1,11 @@
-//! What is said of faults and recovery, against the result: for `predicates`.
+//! Verifies the sentences about faults and recovery against the result, for `predicates`.
 
 use report::findings::Finding;
 
 use crate::predicates::{demand, expect, same, stated};
 use crate::raw::{NEARLY, Raw};
 
-/// When faults that belong together struck and ended: those with an end that overlap or touch, and each other.
+/// Groups of faults ("troubles"), with start and end: faults with an end that overlap or touch, and single faults otherwise.
 fn troubles(raw: &Raw) -> Vec<Trouble> {
     let mut faults = raw.faults();
     faults.sort_by(|one, other| one.1.total_cmp(&other.1));
@@ -28,7 +28,7 @@ fn troubles(raw: &Raw) -> Vec<Trouble> {
     found
 }
 
-/// Goodput before a trouble, and the windows that it is the mean of.
+/// Goodput before a trouble, and the windows over which it is averaged.
 fn before(raw: &Raw, troubles: &[Trouble], which: usize) -> Option<(f64, Vec<usize>)> {
     let mut border = troubles[which].1;
     loop {
@@ -43,7 +43,8 @@ fn before(raw: &Raw, troubles: &[Trouble], which: usize) -> Option<(f64, Vec<usi
     }
 }
 
-/// Goodput over some windows as a share of what it was before, or of what less load of those who do not wait lets expect.
+/// Goodput over some windows as a share of its level before, or of the level expected if workloads that do not wait for
+/// answers send less.
 fn share(raw: &Raw, before: (f64, &[usize]), windows: &[usize]) -> Option<f64> {
     let now = raw.mean_of_workloads("goodput", windows)?;
     let sent = |waits: bool, windows: &[usize]| {
@@ -63,11 +64,11 @@ fn share(raw: &Raw, before: (f64, &[usize]), windows: &[usize]) -> Option<f64> {
     Some(if expected > 0.0 { now / expected } else { 1.0 })
 }
 
-/// What became of goodput after a trouble with an end.
+/// The effect of a trouble with an end on goodput.
 struct After {
     ended_s: f64,
     watched_s: f64,
-    /// The lowest that it was before the next trouble, and whether that is below the bound.
+    /// Its minimum before the next trouble, and whether that is below the threshold.
     lowest: f64,
     harmed: bool,
     /// Whether ten seconds of whole windows are left before the next trouble.
@@ -112,10 +113,10 @@ fn after(raw: &Raw, troubles: &[Trouble], which: usize) -> Option<After> {
     Some(After { ended_s, watched_s, lowest, harmed, could_hold, back_s })
 }
 
-/// The names of faults that touch, when the first struck and when the last ended, s.
+/// The names of faults that touch, the start of the first and the end of the last, s.
 type Trouble = (Vec<String>, f64, Option<f64>);
 
-/// Which trouble a sentence is about: the one that ended then.
+/// The trouble that a sentence is about: the one with the stated end.
 fn trouble_of(raw: &Raw, finding: &Finding) -> Result<(Vec<Trouble>, usize), String> {
     let ended_s = stated(finding, "ended")?;
     let troubles = troubles(raw);
@@ -129,7 +130,7 @@ fn trouble_of(raw: &Raw, finding: &Finding) -> Result<(Vec<Trouble>, usize), Str
     Ok((troubles, which))
 }
 
-/// What was lost, how low it was and for how long.
+/// Checks the stated losses, depth and duration.
 fn harm(raw: &Raw, finding: &Finding, troubles: &[Trouble], which: usize) -> Result<(), String> {
     let (from_s, until_s) = finding.span_s.ok_or("it has no span")?;
     expect("its beginning", troubles[which].1, from_s)?;
@@ -143,7 +144,7 @@ fn harm(raw: &Raw, finding: &Finding, troubles: &[Trouble], which: usize) -> Res
         expect("how long it was low", low * raw.window_s, stated(finding, "low")?)?;
     }
     if let Ok(lowest) = stated(finding, "lowest") {
-        // Over one window, or over a few where there are too few requests in one.
+        // Over one window, or over several if a single one has too few requests.
         let wide = (20.0 / (mean * raw.window_s)).ceil().max(1.0) as usize;
         let single = raw
             .between(from_s, until_s.max(from_s + raw.window_s))
@@ -185,7 +186,7 @@ pub(crate) fn recovered(raw: &Raw, finding: &Finding) -> Result<(), String> {
     harm(raw, finding, &troubles, which)
 }
 
-/// The last thing that operators did between two instants is named, and nothing where they did nothing.
+/// Checks that the sentence names the last action of operators between two instants, or none if there was none.
 fn last_event(raw: &Raw, finding: &Finding, from_s: f64, until_s: f64) -> Result<(), String> {
     let within = raw.events().into_iter().filter(|(_, at_s, _)| (from_s..=until_s).contains(at_s));
     match within.reduce(|one, other| if other.1 >= one.1 { other } else { one }) {
@@ -202,7 +203,8 @@ fn last_event(raw: &Raw, finding: &Finding, from_s: f64, until_s: f64) -> Result
     }
 }
 
-/// Goodput was low under a trouble without end before the first event and not after it was back, which was after the last.
+/// Checks that goodput was low under an endless trouble before the first event, recovered after the last one, and stayed
+/// recovered.
 pub(crate) fn remedied(raw: &Raw, finding: &Finding) -> Result<(), String> {
     let (from_s, back_s) = (finding.span_s.ok_or("it has no span")?.0, stated(finding, "at")?);
     let troubles = troubles(raw);
@@ -228,7 +230,7 @@ pub(crate) fn remedied(raw: &Raw, finding: &Finding) -> Result<(), String> {
     last_event(raw, finding, from_s, back_s)
 }
 
-/// Every trouble that is named did harm and was over.
+/// Checks that every trouble named did harm and is over.
 pub(crate) fn recovered_too(raw: &Raw, finding: &Finding) -> Result<(), String> {
     let troubles = troubles(raw);
     let named = |which: &usize| troubles[*which].0.iter().all(|name| finding.text.contains(name.as_str()));
@@ -262,7 +264,7 @@ pub(crate) fn still_acting(raw: &Raw, finding: &Finding) -> Result<(), String> {
     });
     demand(acts, "it acts to the end")?;
     let troubles = troubles(raw);
-    // Several can have the same name.
+    // Several faults can have the same name.
     let is_meant = |(names, at_s, ended_s): &(Vec<String>, f64, Option<f64>)| {
         names.iter().all(|name| finding.text.contains(name.as_str()))
             && *at_s <= from_s + NEARLY
@@ -277,13 +279,13 @@ pub(crate) fn still_acting(raw: &Raw, finding: &Finding) -> Result<(), String> {
     demand(shares.collect::<Vec<_>>().into_iter().any(|now| same(now, stated)), "the share is that of one of them")
 }
 
-/// The lowest goodput of all troubles that did no harm; each is named.
+/// Checks the lowest goodput of all troubles that did no harm, and that each is named.
 pub(crate) fn unharmed(raw: &Raw, finding: &Finding) -> Result<(), String> {
     let troubles = troubles(raw);
     let mut lowest = f64::INFINITY;
     for which in 0..troubles.len() {
         let Some(after) = after(raw, &troubles, which).filter(|after| !after.harmed) else { continue };
-        // Of a time that is shorter than what a mean is taken over, nothing is known.
+        // If a time is shorter than the range of a mean, nothing is known about it.
         if after.lowest.is_finite() {
             let named = troubles[which].0.iter().all(|name| finding.text.contains(name.as_str()));
             demand(named, &format!("{:?} did no harm", troubles[which].0))?;
@@ -296,7 +298,7 @@ pub(crate) fn unharmed(raw: &Raw, finding: &Finding) -> Result<(), String> {
     }
 }
 
-/// Troubles that goodput did not come back from and that no sentence tells.
+/// Troubles from which goodput did not recover and that no sentence reports.
 pub(crate) fn untold_loss(raw: &Raw, found: &[Finding]) -> Vec<String> {
     let troubles = troubles(raw);
     let lost = (0..troubles.len()).filter(|which| {

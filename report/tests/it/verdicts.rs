@@ -1,4 +1,4 @@
-//! Verdicts over small systems whose answer is known.
+//! Findings about small systems with known answers.
 
 use report::findings::{Finding, Severity, findings};
 
@@ -37,7 +37,7 @@ fn twenty_seconds_without_goodput_are_told() {
     let found = told(PAUSE, &[]);
     is_told(&found, Severity::Critical, "u had no goodput from 20s to 40s, while 2,000 requests were sent.");
     is_told(&found, Severity::Warning, "The p99 of u rose to 19.8 s");
-    // They were late, not lost.
+    // The requests were late, not lost.
     let recovered = "Recovered from stall as soon as it ended; goodput fell to 0 % of its level before, and was below 95 % for 20s.";
     is_told(&found, Severity::Good, recovered);
     assert!(
@@ -156,7 +156,7 @@ components:
     is_told(&found, Severity::Warning, "The queues of the 10 replicas of worker held up to 1");
 }
 
-/// A thread pool that waits for another, which waits for a database that a fault has made slow.
+/// A thread pool that waits for another one, which waits for a database that a fault has slowed down.
 #[test]
 fn whom_a_saturated_service_waits_for_is_told_down_to_the_last() {
     let yaml = "
@@ -248,7 +248,7 @@ components:
     is_told(&found, Severity::Warning, "A handler of api blocked one of its loops for 500 ms");
 }
 
-/// Eight requests of 10 ms at once, five times a second, spend a quota of one core for 100 ms in 12.5 ms.
+/// Eight requests of 10 ms at once, five times per second, use up a quota of one core for 100 ms within 12.5 ms.
 #[test]
 fn a_service_that_is_throttled_while_its_quota_would_do_is_told() {
     let yaml = "
@@ -262,12 +262,70 @@ components:
     let found = told(yaml, &[]);
     let text = "api was throttled in 50 % of its CPU periods although it used only 32 % of its quota";
     is_told(&found, Severity::Warning, text);
-    // With a quota of eight cores nothing stands still.
+    // With a quota of eight cores, nothing is throttled.
     let found = told(yaml, &["components.api.cpu.limit=8"]);
     assert!(!texts(&found).concat().contains("throttled"), "{:#?}", texts(&found));
 }
 
-/// Ten goroutines a second wait for an answer that never comes.
+/// Calls that stay and hold 100 MB each: the eleventh is too much.
+#[test]
+fn a_process_that_runs_out_of_memory_is_told() {
+    let yaml = "
+version: 1
+run: {duration: 15s}
+workloads: {users: {arrivals: {constant: 1/s}, call: api}}
+components: {api: {kind: service, memory: {limit: 1GB, per_call: 100MB}, runtime: unlimited, handlers: {default: [{wait: 1h}]}}}
+";
+    is_told(&told(yaml, &[]), Severity::Critical, "api ran out of memory once: the process died");
+    let found = told(yaml, &["components.api.memory.limit=2GB"]);
+    assert!(!texts(&found).concat().contains("memory"), "{:#?}", texts(&found));
+}
+
+/// 100 MB a second fill a young generation of 10 MB ten times a second, and each time the process stands still for 20 ms.
+#[test]
+fn a_process_that_collects_garbage_for_long_is_told() {
+    let yaml = "
+version: 1
+run: {duration: 60s}
+workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+components:
+  api:
+    kind: service
+    gc: {heap: 1GB, young: 10MB, pause: 20ms, concurrent_cpu: 0}
+    runtime: {thread_pool: {threads: 50}}
+    handlers: {default: [{allocate: 1MB}]}
+";
+    let text = "api stood still for garbage collection during 20 % of the time.";
+    is_told(&told(yaml, &[]), Severity::Warning, text);
+    let found = told(yaml, &["components.api.gc.pause=100us"]);
+    assert!(!texts(&found).concat().contains("garbage"), "{:#?}", texts(&found));
+}
+
+/// Ten ports for half a second are twenty connections a second.
+#[test]
+fn ports_accept_queues_and_threads_that_ran_out_are_told() {
+    let yaml = "
+version: 1
+run: {duration: 20s}
+hosts: {box: {cores: 2, ephemeral_ports: 10, time_wait: 500ms}}
+workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+components:
+  api:
+    kind: service
+    hosts: box
+    runtime: unlimited
+    handlers: {default: [{call: db}]}
+    calls: {db: {to: db, network: {keep_alive: false}}}
+  db: {kind: service, listen: {backlog: 1}, threads_max: 1, runtime: {thread_per_request: {max: 2}}, handlers: {default: [{wait: 200ms}]}}
+";
+    let found = told(yaml, &[]);
+    is_told(&found, Severity::Warning, "Hosts box had no port for");
+    is_told(&found, Severity::Warning, "could not create a thread for them");
+    let found = told(yaml, &["components.db.threads_max=5", "hosts.box.ephemeral_ports=1000"]);
+    is_told(&found, Severity::Warning, "The accept queue of db was full");
+}
+
+/// Ten goroutines per second wait for an answer that never comes.
 #[test]
 fn tasks_that_pile_up_are_told() {
     let yaml = "
@@ -285,7 +343,7 @@ components:
     assert!(!texts(&found).concat().contains("The number of tasks"), "{:#?}", texts(&found));
 }
 
-/// Each call blocks its carrier for 20 ms: at 120/s 2.4 of four are held.
+/// Each call blocks its carrier for 20 ms: at 120/s, 2.4 of four are held.
 #[test]
 fn carriers_that_are_pinned_are_told() {
     let yaml = "

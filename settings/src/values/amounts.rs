@@ -12,11 +12,11 @@ pub struct Rate(pub f64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size(pub u64);
 
-/// Bits per second: `10Gb/s`, `100MB/s` (eight bits a byte).
+/// Bits per second: `10Gb/s`, `100MB/s` (eight bits per byte).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bandwidth(pub u64);
 
-/// Money per hour, in whatever currency: `0.17/h`.
+/// Money per hour, in any currency: `0.17/h`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Money(pub f64);
 
@@ -24,7 +24,7 @@ pub struct Money(pub f64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Fraction(pub f64);
 
-/// Processor cores, more than none: `2`, `0.5`.
+/// Processor cores, greater than 0: `2`, `0.5`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Cores(pub f64);
 
@@ -82,7 +82,7 @@ impl Scalar for Rate {
         let rate = self.0;
         for (seconds, unit) in [(1.0, "s"), (60.0, "min"), (3600.0, "h")] {
             let value = rate * seconds;
-            // A slower unit is used only where it makes a whole number that divides back to the same rate.
+            // A slower unit is used only if it gives an integer that converts back to the same rate.
             if (value.fract() == 0.0 && value / seconds == rate) && value < 1e15 {
                 let whole = value as u64;
                 for (power, suffix) in [(1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")] {
@@ -97,7 +97,7 @@ impl Scalar for Rate {
     }
 }
 
-/// Units of size with their bytes; the binary ones first, since memory is meant more often.
+/// Units of size in bytes; the binary ones first, because sizes are usually memory sizes.
 const SIZES: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
     ("GiB", 1 << 30),
@@ -164,7 +164,7 @@ fn size_help(written: &str, unit: &str) -> String {
     }
 }
 
-/// Units of bandwidth with their bits per second; the first ones are used for writing.
+/// Units of bandwidth in bits per second; formatting uses the first that fits.
 const BANDWIDTHS: [(&str, u64); 10] = [
     ("Tb/s", 1_000_000_000_000),
     ("Gb/s", 1_000_000_000),
@@ -221,7 +221,7 @@ impl Scalar for Bandwidth {
     }
 }
 
-/// The first unit of the table that divides the value, so that it is written as a whole number.
+/// Formats a value as an integer in the first unit of the table that divides it.
 fn format_units(value: u64, units: &[(&str, u64)]) -> String {
     let smallest = units.iter().find(|(_, size)| *size == 1).map_or("", |(name, _)| name);
     match units.iter().find(|(_, size)| value > 0 && value.is_multiple_of(*size)) {
@@ -289,7 +289,7 @@ impl Scalar for Fraction {
     }
 }
 
-/// A number times a hundred in decimal notation, by moving the point, so that nothing is rounded.
+/// A number times a hundred in decimal notation, by moving the point, to avoid rounding.
 fn hundredfold(value: f64) -> String {
     let text = value.to_string();
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
@@ -303,7 +303,7 @@ fn hundredfold(value: f64) -> String {
     if rest.is_empty() { front.to_string() } else { format!("{front}.{rest}") }
 }
 
-/// The most cores of one machine.
+/// Maximum number of cores of one machine.
 const CORES_MAX: f64 = 1e6;
 
 impl Scalar for Cores {

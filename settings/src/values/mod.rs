@@ -1,7 +1,7 @@
 //! Values with units: durations, rates, sizes, money, fractions, counts, names.
 //!
 //! Each type is parsed from a scalar's text, formatted so that parsing gives the same value again, and described for
-//! schemas and reference pages. A quantity without its unit is refused with what to write instead.
+//! schemas and reference pages. A quantity without its unit is rejected, with a suggestion.
 
 mod amounts;
 mod numbers;
@@ -18,48 +18,48 @@ use crate::problem::Problem;
 use crate::reader::{Reader, Setting};
 use crate::tree::{Node, Value};
 
-/// Why a text is not a value of a type.
+/// Why a text is not a valid value of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueError {
-    /// What is wrong, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub message: String,
-    /// What to write instead, if that is known.
+    /// A suggestion, if there is one.
     pub help: Option<String>,
 }
 
 impl ValueError {
-    /// A reason.
+    /// An error without a suggestion.
     pub fn new(message: impl Into<String>) -> ValueError {
         ValueError { message: message.into(), help: None }
     }
 
-    /// A reason with what to write instead.
+    /// An error with a suggestion.
     pub fn with_help(message: impl Into<String>, help: impl Into<String>) -> ValueError {
         ValueError { message: message.into(), help: Some(help.into()) }
     }
 }
 
-/// A value that is written as one scalar.
+/// A value that is written as a single scalar.
 pub trait Scalar: Sized {
-    /// What may be written.
+    /// The allowed forms.
     const SHAPE: &'static ScalarShape;
 
-    /// Whether a quoted text means the same as an unquoted one.
+    /// Whether quoted text is accepted as well as unquoted.
     const QUOTES_ALLOWED: bool = true;
 
-    /// Reads the text.
+    /// Parses the text.
     fn parse(text: &str) -> Result<Self, ValueError>;
 
-    /// The text from which exactly this value is read again.
+    /// The text that parses to exactly this value.
     fn format(&self) -> String;
 
-    /// The node for it.
+    /// The node for this value.
     fn to_node(&self) -> Node {
         Node::scalar(self.format())
     }
 }
 
-/// Reads a scalar from a node, reporting what is wrong with it.
+/// Reads a scalar from a node and reports its problems.
 pub fn read_scalar<T: Scalar>(node: &Node, cx: &mut Reader) -> Option<T> {
     let Value::Scalar { text, plain } = &node.value else {
         return cx.refuse_type(node, T::SHAPE.article_and_name());
@@ -81,7 +81,7 @@ pub fn read_scalar<T: Scalar>(node: &Node, cx: &mut Reader) -> Option<T> {
     }
 }
 
-/// Makes scalars settings.
+/// Implements `Setting` for scalars.
 macro_rules! scalar_settings {
     ($($type:ty),* $(,)?) => {$(
         impl Setting for $type {

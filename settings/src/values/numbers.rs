@@ -1,9 +1,9 @@
-//! Numbers: exact decimal reading, the counts with their suffixes, and Rust's own number types.
+//! Numbers: exact decimal parsing, counts with suffixes, and Rust's own number types.
 
 use super::{Scalar, ValueError};
 use crate::book::{Json, ScalarShape};
 
-/// A decimal number as it was written: `digits × 10^exponent`, not yet rounded to anything.
+/// A decimal number as written: `digits × 10^exponent`, not yet rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decimal {
     pub(super) negative: bool,
@@ -11,9 +11,9 @@ pub(super) struct Decimal {
     exponent: i32,
 }
 
-/// Splits a text into the number at its beginning and the rest.
+/// Splits a text into the number at its start and the rest.
 ///
-/// A number has digits (with `_` between them), perhaps a fraction, perhaps an exponent. `None` if there is none.
+/// A number has digits (with `_` between them), optionally a fraction and an exponent. `None` if there is none.
 pub(super) fn split_number(text: &str) -> Option<(Decimal, &str)> {
     let bytes = text.as_bytes();
     let negative = bytes.first() == Some(&b'-');
@@ -31,7 +31,7 @@ pub(super) fn split_number(text: &str) -> Option<(Decimal, &str)> {
                         number.digits = digits;
                         number.exponent -= i32::from(behind_point);
                     }
-                    // More than 38 digits: further ones only count where they move the point.
+                    // More than 38 digits: further ones only shift the decimal point.
                     None => number.exponent += i32::from(!behind_point),
                 }
             }
@@ -58,17 +58,17 @@ pub(super) fn split_number(text: &str) -> Option<(Decimal, &str)> {
     Some((number, &text[place..]))
 }
 
-/// Why a decimal is no integer of a unit.
+/// Why a decimal is not an integer multiple of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotWhole {
-    /// It has a part finer than one.
+    /// It has a fraction below one unit.
     Finer,
-    /// It does not fit.
+    /// It overflows.
     TooLarge,
 }
 
 impl Decimal {
-    /// The number times an integer unit, exactly, without its sign.
+    /// The number times an integer unit, exact, without its sign.
     pub(super) fn whole(self, unit: u64) -> Result<u128, NotWhole> {
         if self.digits == 0 {
             return Ok(0);
@@ -90,7 +90,7 @@ impl Decimal {
     pub(super) fn float(self, power: i32) -> f64 {
         let sign = if self.negative { "-" } else { "" };
         let text = format!("{sign}{}e{}", self.digits, self.exponent.saturating_add(power));
-        // The text is always a number; beyond the largest float it becomes infinite, which callers refuse.
+        // The text is always a valid number; beyond the largest float it becomes infinite, which callers reject.
         text.parse().unwrap_or(f64::INFINITY)
     }
 }
@@ -106,7 +106,7 @@ pub(super) fn suffix_power(suffix: &str) -> Option<i32> {
     }
 }
 
-/// What to write instead of a suffix that is not one.
+/// Help for an invalid suffix: what to write instead.
 pub(super) fn suffix_help(suffix: &str) -> Option<String> {
     match suffix.trim() {
         "K" => Some("write `k` for a thousand".to_string()),
@@ -116,7 +116,7 @@ pub(super) fn suffix_help(suffix: &str) -> Option<String> {
     }
 }
 
-/// A number of things: `10000`, `10_000`, `10k`.
+/// A count: `10000`, `10_000`, `10k`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Count(pub u64);
 
@@ -225,7 +225,7 @@ impl Scalar for f64 {
     }
 }
 
-/// Refuses what is beyond the largest float.
+/// Rejects values beyond the largest float.
 pub(super) fn finite(value: f64, text: &str) -> Result<f64, ValueError> {
     if value.is_finite() { Ok(value) } else { Err(ValueError::new(format!("`{text}` is too large"))) }
 }

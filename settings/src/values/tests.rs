@@ -1,4 +1,4 @@
-//! Values: round trips, and what is said about texts that are none.
+//! Values: round trips, and the messages for invalid texts.
 
 use super::*;
 

@@ -14,7 +14,7 @@ pub struct Duration(pub Span);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignedDuration(pub i64);
 
-/// Units from the longest to the shortest, with their nanoseconds.
+/// Units from the longest to the shortest, in nanoseconds.
 const UNITS: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
@@ -25,19 +25,19 @@ const UNITS: [(&str, u64); 6] = [
 ];
 
 impl Duration {
-    /// From seconds, rounded to the nearest nanosecond; negative and unordered ones become zero.
+    /// From seconds, rounded to the nearest nanosecond; negative values and NaN become zero.
     pub fn from_seconds(seconds: f64) -> Duration {
         Duration((seconds * 1e9 + 0.5) as u64)
     }
 
-    /// In seconds.
+    /// The duration in seconds.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e9
     }
 }
 
 impl SignedDuration {
-    /// In seconds.
+    /// The instant in seconds.
     pub fn seconds(self) -> f64 {
         self.0 as f64 / 1e9
     }
@@ -128,7 +128,7 @@ fn parse_span(text: &str) -> Result<Span, ValueError> {
     }
 }
 
-/// Says what is wrong where a unit should stand.
+/// The error for a missing or unknown unit.
 fn unit_problem(text: &str, behind: &str, number: Decimal, first: bool) -> ValueError {
     let unit = behind.trim();
     if unit.is_empty() && behind.is_empty() {

@@ -1,4 +1,4 @@
-//! Words: names of things in a scenario, and priorities.
+//! Words: names of parts of a scenario, and priorities.
 
 use std::fmt;
 
@@ -6,22 +6,23 @@ use super::{Scalar, ValueError};
 use crate::book::{Json, ScalarShape};
 use crate::tree::Node;
 
-/// Words that some YAML readers take for a boolean or for nothing, and that are therefore no names.
+/// Words that some YAML readers interpret as a boolean or null, and that are therefore not allowed as names.
 pub const FORBIDDEN_NAMES: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
-/// The name of a component, a workload, an operation: a small letter, then small letters, digits, `_` and `-`.
+/// The name of a component, a workload, an operation: a lower-case letter, then lower-case letters, digits, `_` and
+/// `-`.
 ///
 /// `us/api` is the component `api` of the cluster `us`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
 impl Name {
-    /// The whole name, cluster included.
+    /// The full name, including the cluster.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The cluster, if the name is that of something inside one.
+    /// The cluster, if the name belongs to a part of one.
     pub fn cluster(&self) -> Option<&str> {
         self.0.split_once('/').map(|(cluster, _)| cluster)
     }
@@ -64,7 +65,7 @@ impl PartialEq<&str> for Name {
     }
 }
 
-/// The longest name: it stands in tables, in paths and in names of files.
+/// Maximum length of a name, because names appear in tables, paths and file names.
 const NAME_BYTES_MAX: usize = 120;
 
 impl Scalar for Name {
@@ -126,7 +127,7 @@ fn check_name(part: &str, text: &str) -> Result<(), ValueError> {
     Err(ValueError::with_help(format!("`{text}` is not a name"), help))
 }
 
-/// How urgent a request is: 0 comes first.
+/// The priority of a request: 0 is the most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priority(pub u8);
 

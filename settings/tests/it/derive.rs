@@ -1,4 +1,4 @@
-//! The derive on example types in the shapes that the scenario language has.
+//! The derive on example types with the shapes used in the scenario language.
 
 use settings::book::{Body, Live};
 use settings::{
@@ -12,7 +12,7 @@ fn good<T: Setting>(text: &str) -> T {
     notation::read(text).unwrap_or_else(|problems| panic!("{text}: {problems:#?}"))
 }
 
-/// Problems as one line each: column, path, message, help.
+/// The problems, one per line: span, path, message, help.
 fn problems<T: Setting>(text: &str) -> Vec<String> {
     let node = notation::parse(text, SourceId(0)).expect(text);
     let mut cx = Reader::new();
@@ -232,7 +232,7 @@ fn a_name_that_is_also_a_key_of_a_flattened_struct_stays_a_name() {
     struct Short {
         /// Where it goes.
         to: Name,
-        /// The rest.
+        /// The other settings.
         #[setting(flatten)]
         shared: Shared,
     }

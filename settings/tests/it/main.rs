@@ -1,4 +1,4 @@
-//! Settings as their users meet them: derived types, what they read, refuse, describe and write.
+//! Settings as seen by their users: how derived types are read, rejected, described and written.
 
 mod derive;
 mod overrides;

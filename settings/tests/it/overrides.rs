@@ -1,4 +1,4 @@
-//! Overrides of settings that are written short.
+//! Overrides of settings in their short form.
 
 use settings::overrides::write_out;
 use settings::{Book, Map, Path, Setting, SourceId, Span, notation};

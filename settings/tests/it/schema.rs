@@ -1,4 +1,4 @@
-//! The schema against the reader: what the reader accepts the schema accepts, and slips of structure both refuse.
+//! The schema against the reader: the schema accepts what the reader accepts, and both reject structural errors.
 
 use serde_json::{Value as Json, json};
 use settings::book::Shape;
@@ -7,8 +7,8 @@ use settings::{Book, CountDist, DurationDist, KeyChooser, Map, Setting, SourceId
 
 use crate::types::*;
 
-/// Whether a value satisfies a schema: the keywords that our schemas use, as the specification defines them. Patterns
-/// are not looked at.
+/// Whether a value satisfies a schema, for the keywords that our schemas use, as defined in the specification. Patterns
+/// are ignored.
 fn valid(root: &Json, schema: &Json, value: &Json) -> bool {
     let Json::Object(keywords) = schema else { return schema != &json!(false) };
     let all = |list: &Json| {
@@ -75,7 +75,7 @@ fn schema_of<T: Setting>() -> Json {
     json_schema(&book, &shape, "test")
 }
 
-/// Checks that reader and schema agree about each text.
+/// Checks that reader and schema agree on each text.
 fn agree<T: Setting>(accepted: &[&str], refused: &[&str]) {
     let schema = schema_of::<T>();
     for (texts, expected) in [(accepted, true), (refused, false)] {

@@ -1,4 +1,4 @@
-//! Example types in the shapes that the scenario language has.
+//! Example types with the shapes used in the scenario language.
 
 use settings::{Count, Duration, Map, Name, NullOr, OneOrMany, Setting, Spanned};
 
@@ -73,24 +73,24 @@ pub(crate) enum Growth {
     },
 }
 
-/// How a back-off is spread.
+/// The randomisation of a backoff.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub(crate) enum Jitter {
     /// Not at all.
     None,
-    /// Between nothing and all of it.
+    /// Uniform between 0 and the full wait.
     Full,
 }
 
-/// A constant, or a draw.
+/// A constant, or a random duration.
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(bare = "Constant")]
 pub(crate) enum Dist {
     /// Always the same.
     Constant(Duration),
-    /// Exponential with this mean.
+    /// Exponential, by its mean.
     Exp(Duration),
-    /// Between two.
+    /// Uniform between two bounds.
     Uniform(Vec<Duration>),
 }
 
@@ -131,39 +131,39 @@ pub(crate) struct Retry {
     pub(crate) when: Vec<Failure>,
 }
 
-/// Ways to fail.
+/// Kinds of failures.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub(crate) enum Failure {
-    /// It took too long.
+    /// The call took too long.
     Timeout,
-    /// It went wrong.
+    /// The call failed.
     Error,
 }
 
-/// Something that goes wrong.
+/// A fault and its time.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub(crate) struct Fault {
     /// When.
     pub(crate) at: Duration,
-    /// How long; for ever if absent.
+    /// How long it lasts; forever if absent.
     pub(crate) r#for: Option<Duration>,
     /// What.
     #[setting(flatten)]
     pub(crate) what: What,
 }
 
-/// The sorts of faults.
+/// The kinds of faults.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub(crate) enum What {
     /// Work takes longer.
     Slow {
-        /// What is slow.
+        /// The slow component.
         component: Name,
-        /// How many times as long.
+        /// Factor on working times.
         #[setting(range = ">0")]
         factor: f64,
     },
-    /// A replica ends.
+    /// A replica dies.
     Kill(Name),
 }
 
@@ -171,7 +171,7 @@ pub(crate) enum What {
 #[derive(Clone, Debug, PartialEq, Setting)]
 #[setting(shorthand = "io")]
 pub(crate) struct Operation {
-    /// Time on the disc.
+    /// Time on the disk.
     pub(crate) io: Option<Dist>,
     /// Time on a core.
     pub(crate) cpu: Option<Dist>,
@@ -183,12 +183,12 @@ pub(crate) struct Operation {
 pub(crate) enum Component {
     /// Application code.
     Service(Service),
-    /// Somebody else's.
+    /// A service of another organisation.
     ExternalThing {
-        /// How many at once.
+        /// Maximum number of calls at once.
         limit: NullOr<Count>,
     },
-    /// Swallows everything.
+    /// Accepts everything.
     Sink,
 }
 
@@ -198,7 +198,7 @@ pub(crate) struct Service {
     /// How many.
     #[setting(default = "1", live)]
     pub(crate) replicas: u32,
-    /// What it calls.
+    /// Links to other components.
     #[setting(default = "{}")]
     pub(crate) calls: Map<Link>,
     /// Steps by operation.
@@ -211,7 +211,7 @@ pub(crate) struct Service {
 pub(crate) enum Step {
     /// Waits.
     Wait(Dist),
-    /// Does the same again.
+    /// Repeats steps.
     Repeat {
         /// How often.
         times: u32,
@@ -220,7 +220,7 @@ pub(crate) enum Step {
     },
 }
 
-/// A component with what all kinds have in common.
+/// A component with the settings common to all kinds.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub(crate) struct Placed {
     /// Region.
@@ -228,10 +228,10 @@ pub(crate) struct Placed {
     /// What it is.
     #[setting(flatten)]
     pub(crate) component: Component,
-    /// How hard it is to notice.
+    /// A number without quotes as its default.
     #[setting(default = -3)]
     pub(crate) depth: i64,
-    /// Whether it is seen.
+    /// A boolean without quotes as its default.
     #[setting(default = true)]
     pub(crate) visible: bool,
 }

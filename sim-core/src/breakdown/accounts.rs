@@ -1,8 +1,8 @@
 //! The accounts of the open calls of sampled requests.
 //!
-//! A call's account is found by its index through a table of short chains that grows with the accounts and not with the
-//! calls. An account that is closed leaves its place, and the room for its parts, to the next one: nothing is allocated
-//! once there have been as many at a time as there will be.
+//! A call's account is found by its index through a hash table of short chains, whose size follows the number of
+//! accounts, not of calls. A closed account leaves its place and the memory of its parts to the next one, so nothing is
+//! allocated once the peak has been reached.
 
 use super::{Part, Spent};
 use crate::calls::GroupId;
@@ -11,7 +11,7 @@ use crate::time::{Span, Time};
 /// No account, and the end of a chain.
 const NONE: u32 = u32::MAX;
 
-/// An account that has left the table of calls and is to be handed on; its place is kept for it until then.
+/// An account that has left the table and is to be handed on; its place is reserved until then.
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Closed(u32);
@@ -21,17 +21,17 @@ pub(crate) struct Closed(u32);
 struct Account {
     /// The index of its call.
     call: u32,
-    /// The next one of its chain; of a free place, the place that was freed before.
+    /// The next account of its chain; for a free place, the place freed before.
     next: u32,
-    /// For a request: whose sample it belongs to, and how many zero bits its key ends in.
+    /// For a request: the group whose sample it belongs to, and the number of zero bits at the end of its key.
     root: Option<(GroupId, u32)>,
     begun: Time,
-    /// Up to when its time is accounted for.
+    /// End of the time accounted for so far.
     until: Time,
     parts: Vec<(Part, Span)>,
-    /// The branch that ended last, which becomes part of this when its caller goes on.
+    /// The branch that ended last, which is merged into this account when the call continues.
     branch: u32,
-    /// Whether its call is another copy of one that its caller was waiting for.
+    /// Whether its call is another copy of one that the caller was waiting for.
     stands_in: bool,
 }
 
@@ -52,15 +52,16 @@ impl Account {
     }
 }
 
-/// All of them.
+/// The accounts of all open calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Accounts {
     places: Vec<Account>,
-    /// The place that was freed last.
+    /// The most recently freed place.
     free: u32,
-    /// The first account of each chain; their number is a power of two, and a call's chain is the end of its index.
+    /// The first account of each chain; the length is a power of two, and a call's chain is given by the low bits of
+    /// its index.
     chains: Vec<u32>,
-    /// How many are in the table.
+    /// The number of accounts in the table.
     open: usize,
 }
 
@@ -102,8 +103,8 @@ impl Accounts {
         }
     }
 
-    /// Opens that of a call made at `begun`, which has none; `root` for a request: whose sample it belongs to, and how many
-    /// zero bits its key ends in.
+    /// Opens the account of a call made at `begun`, which has none yet. `root` is set for a request: its group, and the
+    /// number of zero bits at the end of its key.
     pub(crate) fn open(&mut self, call: u32, begun: Time, root: Option<(GroupId, u32)>) {
         debug_assert!(self.find(call).is_none(), "a call has one account");
         if self.open == self.chains.len() {
@@ -127,7 +128,7 @@ impl Accounts {
         };
     }
 
-    /// The open requests of the sample of a group for the zero bits of whose keys `wanted` is true.
+    /// The open requests in the sample of a group for whose zero bits `wanted` returns true.
     pub(crate) fn requests(&self, group: GroupId, wanted: impl Fn(u32) -> bool) -> Vec<u32> {
         let is_wanted = |account: &&Account| account.root.is_some_and(|(of, zeros)| of == group && wanted(zeros));
         let mut found = Vec::new();
@@ -141,7 +142,7 @@ impl Accounts {
         found
     }
 
-    /// Takes that of a call out of the table, if it has one.
+    /// Removes a call's account from the table, if it has one.
     pub(crate) fn close(&mut self, call: u32) -> Option<Closed> {
         let chain = self.chain(call);
         let mut before = NONE;
@@ -161,10 +162,10 @@ impl Accounts {
         None
     }
 
-    /// Nobody wants it any longer.
+    /// Frees an account.
     pub(crate) fn drop(&mut self, closed: Closed) {
         let mut place = closed.0;
-        // Its branch goes with it, which may have one of its own.
+        // Frees its branch too, which may have a branch of its own.
         while let Some(account) = self.places.get_mut(place as usize) {
             let branch = std::mem::replace(&mut account.branch, NONE);
             account.next = std::mem::replace(&mut self.free, place);
@@ -172,18 +173,18 @@ impl Accounts {
         }
     }
 
-    /// Whose sample it belongs to, and how many zero bits its key ends in, if it is a request's.
+    /// The group and the number of zero bits, if the account is that of a request.
     pub(crate) fn root(&self, closed: &Closed) -> Option<(GroupId, u32)> {
         self.places[closed.0 as usize].root
     }
 
-    /// The time from its beginning to what is accounted for, and the parts of that.
+    /// The time accounted for, and its parts.
     pub(crate) fn sum(&self, closed: &Closed) -> (Span, &[(Part, Span)]) {
         let account = &self.places[closed.0 as usize];
         (account.until - account.begun, &account.parts)
     }
 
-    /// What has not been accounted for until `now` was spent on this. `own` is who serves the call.
+    /// Attributes the time up to `now` not yet accounted for to `part`. `own` is the group that serves the call.
     pub(crate) fn spend(&mut self, call: u32, own: GroupId, part: Part, now: Time) {
         if let Some(place) = self.find(call) {
             self.spend_at(place, own, part, now);
@@ -198,8 +199,8 @@ impl Accounts {
         self.places[place as usize].add_until(part, now);
     }
 
-    /// A call that was made for this one has been given up: its callee was waited for in vain, since `begun` if the account of
-    /// the call had not been handed over before.
+    /// Accounts for a child call that was given up: the wait for its callee was in vain, since `begun` unless the
+    /// account of the child had already been handed over.
     pub(crate) fn give_up(&mut self, call: u32, own: GroupId, child: Option<Closed>, callee: GroupId, now: Time) {
         let begun = child.as_ref().map_or(now, |child| self.places[child.0 as usize].begun);
         if let Some(place) = self.find(call) {
@@ -212,8 +213,8 @@ impl Accounts {
         }
     }
 
-    /// `child` was made for `call` beside another child, which has been waited for since what is accounted for ended: should
-    /// `child` be answered first, that wait on `callee` was in vain.
+    /// Marks `child` as a second copy beside another child of `call`, whose wait began where the accounted time ends:
+    /// if `child` is answered first, the wait on `callee` was in vain.
     pub(crate) fn stand_in(&mut self, call: u32, child: u32, callee: GroupId, now: Time) {
         let (Some(place), Some(child)) = (self.find(call), self.find(child)) else { return };
         let until = self.places[place as usize].until;
@@ -222,7 +223,7 @@ impl Accounts {
         account.add_until(Part { what: Spent::GivenUp, place: callee }, now);
     }
 
-    /// A call that was made for this one has been answered. Before it was made, this one was served.
+    /// Adds the time of an answered child call. Before the child was made, this call was being served.
     pub(crate) fn take(&mut self, call: u32, own: GroupId, child: Closed) {
         let Some(place) = self.find(call) else { return self.drop(child) };
         let before = self.places[child.0 as usize].begun.max(self.places[place as usize].until);
@@ -230,7 +231,7 @@ impl Accounts {
         self.take_over(place, own, child.0);
     }
 
-    /// A branch has ended; it counts unless another ends before its caller goes on.
+    /// Records a branch that has ended; it counts unless another one ends before its caller continues.
     pub(crate) fn join(&mut self, call: u32, branch: Closed) {
         let Some(place) = self.find(call) else { return self.drop(branch) };
         let before = std::mem::replace(&mut self.places[place as usize].branch, branch.0);
@@ -239,7 +240,7 @@ impl Accounts {
         }
     }
 
-    /// The time of `child` becomes part of that of `place`, which `own` serves.
+    /// Merges the time of `child` into the account at `place`, which `own` serves.
     fn take_over(&mut self, place: u32, own: GroupId, child: u32) {
         let branch = std::mem::replace(&mut self.places[child as usize].branch, NONE);
         if branch != NONE {
@@ -250,8 +251,8 @@ impl Accounts {
         let account = &mut self.places[place as usize];
         let service = Part { what: Spent::Service, place: own };
         if begun < account.until {
-            // A part of its time is accounted for already. Of a copy that was the earlier one, while another was waited for;
-            // of other calls side by side nobody knows which of their parts it was.
+            // Part of its time is already accounted for. For a copy, that is the earlier part, during which the caller
+            // waited for another copy; for other parallel calls, it is unknown which of their parts overlap.
             let of_copy = if stands_in { until.saturating_sub(account.until) } else { 0 };
             let mut left = of_copy;
             for (part, span) in parts.iter().rev() {
@@ -279,7 +280,7 @@ mod tests {
 
     const API: GroupId = GroupId(1);
     const DB: GroupId = GroupId(2);
-    /// The call whose account is looked at, and others that it makes.
+    /// The call whose account is tested; further calls are made by it.
     const CALL: u32 = 7;
 
     fn part(what: Spent, place: GroupId) -> Part {
@@ -361,7 +362,7 @@ mod tests {
             accounts.stand_in(CALL, 9, DB, 40);
             accounts
         };
-        // The first: the other copy's time is no part of the call's.
+        // The first copy wins: the time of the other is not part of the call's.
         let mut accounts = copied();
         accounts.spend(8, DB, part(Spent::Service, DB), 50);
         let first = accounts.close(8).unwrap();
@@ -370,7 +371,7 @@ mod tests {
         accounts.give_up(CALL, API, second, DB, 50);
         assert_eq!(accounts.parts(), [(part(Spent::Queue, API), 5), (part(Spent::Service, DB), 45)]);
         assert_eq!(accounts.until(), 50);
-        // The second, after the first has failed: what is left is the end of its way.
+        // The second copy, after the first has failed: only the last section of its time counts.
         let mut accounts = copied();
         let first = accounts.close(8);
         accounts.give_up(CALL, API, first, DB, 45);
@@ -380,7 +381,7 @@ mod tests {
         accounts.take(CALL, API, second);
         let parts = [(part(Spent::Queue, API), 5), (part(Spent::GivenUp, DB), 40), (part(Spent::Service, DB), 15)];
         assert_eq!(accounts.parts(), parts);
-        // The second: until it was sent the first was waited for in vain.
+        // The second copy wins: until it was sent, the wait for the first was in vain.
         let mut accounts = copied();
         accounts.spend(9, DB, part(Spent::Service, DB), 47);
         let second = accounts.close(9).unwrap();

@@ -1,7 +1,7 @@
-//! The accounts of sampled requests: opened with their calls, and handed on from callee to caller.
+//! Time accounts of sampled requests: opened with their calls, and handed from callee to caller.
 //!
-//! Calls that are not sampled pay for one test of a bit wherever one of these could be called. Where requests are traced
-//! ([`crate::trace`]), the same places tell of those of the sample; a traced call stays marked when it is given up.
+//! For a call that is not sampled, each of these hooks costs one bit test. If requests are traced ([`crate::trace`]),
+//! the same hooks feed the trace; a traced call stays marked when it is given up.
 
 use super::Core;
 use crate::breakdown::{Part, Spent};
@@ -14,7 +14,7 @@ impl Core {
         self.nodes[node as usize].group
     }
 
-    /// A request to a node of `group`, whose key may be one of the sample's, begins.
+    /// Begins the account of a request to a node of `group` whose key may be in the sample.
     #[cold]
     #[inline(never)]
     pub(super) fn sample(&mut self, call: CallId, source: NodeId, group: GroupId, key: u64) {
@@ -28,7 +28,7 @@ impl Core {
         let is_thinned_out = breakdown.mask() != measure.sample_mask;
         measure.sample_mask = breakdown.mask();
         self.accounts.open(call.index, since, Some((group, zeros)));
-        // It may have been sent later than it should.
+        // The request may have been sent later than intended.
         let place = self.group_of(source.0);
         if let Some(traces) = &mut self.traces {
             traces.begin(call.index, key, group, place, since, self.now);
@@ -41,7 +41,7 @@ impl Core {
         }
     }
 
-    /// Nobody accounts any longer for the requests to a group that are under way and no longer in its sample.
+    /// Drops the accounts of the group's open requests that are no longer in its sample.
     #[inline(never)]
     fn leave_out(&mut self, group: GroupId) {
         let needed = self.groups[group.0 as usize].sample_mask.trailing_ones();
@@ -50,7 +50,7 @@ impl Core {
         }
     }
 
-    /// A call, or a branch, of a sampled request is made.
+    /// Opens the account of a call or branch of a sampled request.
     #[cold]
     #[inline(never)]
     pub(super) fn open_account(&mut self, index: u32) {
@@ -62,7 +62,7 @@ impl Core {
         }
     }
 
-    /// A call is another copy of one that its caller waits for.
+    /// Marks a call as another copy of one that its caller is waiting for.
     #[cold]
     #[inline(never)]
     pub(super) fn stand_in(&mut self, index: u32) {
@@ -71,7 +71,7 @@ impl Core {
         self.accounts.stand_in(parent, index, callee, self.now);
     }
 
-    /// Nobody waits for this call: it is not part of its request's time.
+    /// Drops the account of a call that no caller waits for: it is not part of its request's time.
     #[cold]
     #[inline(never)]
     pub(super) fn drop_account(&mut self, index: u32) {
@@ -84,7 +84,7 @@ impl Core {
         self.calls.at_mut(index).flags &= !SAMPLED;
     }
 
-    /// What is not yet accounted for was spent on this.
+    /// Attributes the time not yet accounted for to `what`.
     #[cold]
     #[inline(never)]
     pub(super) fn spend(&mut self, index: u32, what: Spent, place: GroupId) {
@@ -95,7 +95,7 @@ impl Core {
         }
     }
 
-    /// The latest time of a call was spent on this, and what is not accounted for before that on service.
+    /// Attributes the last `span` of a call's time to `what`, and unaccounted time before that to service.
     #[cold]
     #[inline(never)]
     pub(super) fn spend_last(&mut self, index: u32, what: Spent, place: GroupId, span: Span) {
@@ -109,7 +109,7 @@ impl Core {
         }
     }
 
-    /// A call has been served.
+    /// Accounts for a call that has been served.
     #[cold]
     #[inline(never)]
     pub(super) fn served(&mut self, index: u32) {
@@ -117,7 +117,7 @@ impl Core {
         self.spend(index, Spent::Service, place);
     }
 
-    /// A call has arrived, or its answer has.
+    /// Accounts for network time, when a call or its answer has arrived.
     #[cold]
     #[inline(never)]
     pub(super) fn travelled(&mut self, index: u32) {
@@ -127,18 +127,18 @@ impl Core {
         self.spend(index, Spent::Network, self.group_of(node));
     }
 
-    /// An answer has arrived: the time of the call becomes its caller's.
+    /// Adds the time of an answered call to its caller's account.
     #[cold]
     #[inline(never)]
     pub(super) fn hand_over(&mut self, index: u32, answer: Answer) {
-        // Otherwise it was served at this instant.
+        // Without `REPLYING`, the call was served at this instant.
         if self.calls.at(index).flags & REPLYING != 0 {
             self.travelled(index);
         }
         if let Some(traces) = &mut self.traces {
             traces.end(index, Some(answer), self.now);
         }
-        // Of a call that was given up there is none, even where it is traced.
+        // A call that was given up has no account, even if it is traced.
         let Some(account) = self.accounts.close(index) else { return };
         let frame = self.calls.at(index);
         let (parent, since) = (frame.parent, frame.since);
@@ -158,12 +158,12 @@ impl Core {
         }
     }
 
-    /// A call is given up: its caller has waited in vain.
+    /// Accounts for a call that its caller has given up on.
     #[cold]
     #[inline(never)]
     pub(super) fn given_up(&mut self, index: u32) {
         let frame = *self.calls.at(index);
-        // Whose answer waits at a caller that stands still has handed its time over already, and has none.
+        // If the answer waits at a paused caller, its time was already handed over and there is no account.
         let account = self.accounts.close(index);
         let is_followed_on = self.traces.as_mut().is_some_and(|traces| traces.give_up(index, self.now));
         if !is_followed_on {
@@ -176,7 +176,7 @@ impl Core {
         self.accounts.give_up(frame.parent, own, account, callee, self.now);
     }
 
-    /// A branch has ended, and its caller may go on.
+    /// Accounts for a branch that has ended; its caller may continue.
     #[cold]
     #[inline(never)]
     pub(super) fn join(&mut self, index: u32) {

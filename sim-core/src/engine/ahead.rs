@@ -1,33 +1,33 @@
-//! Looking ahead: what the events to come will touch is asked for from memory while nothing waits for it yet.
+//! Look-ahead: prefetches the memory that upcoming events will touch, before anything waits for it.
 //!
-//! In a large system each event touches a dozen places that have not been touched for long, and each of them is known only
-//! from the one before: the timer names a call, the call its caller, the caller its record, and so on. One after the other
-//! they cost a dozen journeys to memory. So whenever the wheel opens a bucket, the chains of all events in it are followed
-//! side by side, link by link, in rounds: a round asks for the next link of each chain and finds what the round before asked
-//! for. Nothing is changed and nothing is decided here: where this is wrong or late, an event takes longer, that is all.
+//! In a large system each event touches a dozen cold places, and each is only known from the one before: the timer
+//! names a call, the call its caller, the caller its record, and so on. One after the other, they cost a dozen cache
+//! misses. So whenever the wheel opens a bucket, the chains of all its events are followed side by side in rounds: each
+//! round requests the next link of every chain and reads what the previous round requested. Nothing is changed or
+//! decided here; a wrong or late prefetch only costs time.
 
 use super::{Component, Core, Engine, Event, Kind};
 use crate::calendar::TimerId;
 use crate::calls::*;
 use crate::timer::Timer;
 
-/// As many events of a bucket are followed; one that holds more was set for one instant, where nothing is far away.
+/// Maximum events followed per bucket. A larger bucket was set for a single instant, in which case little is cold.
 const EVENTS: usize = 64;
-/// With fewer calls than this, everything is near anyway.
+/// Open-call frames below which everything fits in the cache anyway.
 pub(super) const CALLS_FROM: usize = 24_000;
-/// As many links a chain may have.
+/// Maximum links of a chain.
 const ROUNDS: usize = 6;
 
-/// What a node will have to do with soon. Two words, so that it travels in registers.
+/// An upcoming event of a node. Two words, so that it fits in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coming {
-    /// The timer's, or [`ANSWER`].
+    /// The timer's `what`, or [`ANSWER`].
     what: u32,
-    /// The timer's, or the call's index.
+    /// The timer's data, or the call's index.
     data: u64,
 }
 
-/// In the place of a timer's `what`: an answer.
+/// Marks an answer, in place of a timer's `what`.
 const ANSWER: u32 = u32::MAX;
 
 impl Coming {
@@ -35,87 +35,88 @@ impl Coming {
         Coming { what: u32::from(timer.what), data: timer.data }
     }
 
-    /// An answer to whoever made, or began, the call of this index.
+    /// An answer to the node that made, or began, the call of this index.
     fn answer(call: u32) -> Coming {
         Coming { what: ANSWER, data: u64::from(call) }
     }
 
-    /// True where a call of this node's making is answered, on behalf of [`Coming::call`], or a request that it began.
+    /// Whether this is the answer to a call that this node made on behalf of [`Coming::call`], or to a request that it
+    /// began.
     #[inline(always)]
     pub fn is_answer(self) -> bool {
         self.what == ANSWER
     }
 
-    /// True for a timer that was set for this.
+    /// Whether this is a timer with this `what`.
     #[inline(always)]
     pub fn is_timer(self, what: u8) -> bool {
         self.what == u32::from(what)
     }
 
-    /// The index of the call that it is about ([`Timer::of`]).
+    /// The index of the call concerned ([`Timer::of`]).
     #[inline(always)]
     pub fn call(self) -> u32 {
         self.data as u32
     }
 }
 
-/// What a node says of something that is coming.
+/// A node's response to an upcoming event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// There is no more to ask for.
+    /// Nothing more to prefetch.
     Done,
-    /// What was asked for now leads to more: ask again.
+    /// The data just requested leads to more: call again in the next round.
     Again,
-    /// The call of this index will then be answered.
+    /// The event will answer the call of this index.
     Answers(u32),
 }
 
-/// What a component may ask for when it looks ahead.
+/// The data that a component may prefetch when it looks ahead.
 #[derive(Clone, Copy, Debug)]
 pub struct Ahead<'a> {
     core: &'a Core,
-    /// 0 when a node is asked for the first time about what is coming, and one more each time that it is asked again.
+    /// 0 when a node is first asked about an event, incremented each time it is asked again.
     pub round: u32,
 }
 
 impl Ahead<'_> {
-    /// Asks for a call.
+    /// Prefetches a call.
     #[inline(always)]
     pub fn prefetch_call(&self, index: u32) {
         self.core.calls.prefetch(index);
     }
 
-    /// Asks for a timer.
+    /// Prefetches a timer.
     #[inline(always)]
     pub fn prefetch_timer(&self, timer: TimerId) {
         self.core.calendar.prefetch(timer);
     }
 
-    /// Asks for the note of a request ([`super::Cx::set_note`]).
+    /// Prefetches the note of a request ([`super::Cx::set_note`]).
     #[inline(always)]
     pub fn prefetch_note(&self, index: u32) {
         self.core.calls.prefetch_note(index);
     }
 
-    /// The note of a call that was asked for in the round before ([`super::Cx::set_ticket`]). The call may have ended since
-    /// its timer was set: then it is a note of no meaning.
+    /// The ticket of a call prefetched in the previous round ([`super::Cx::set_ticket`]). The call may have ended since
+    /// its timer was set; then the ticket is meaningless.
     #[inline(always)]
     pub fn ticket(&self, index: u32) -> u32 {
         self.core.calls.frame(index).map_or(NONE, |frame| frame.ticket)
     }
 }
 
-/// A chain that is being followed.
+/// A chain being followed.
 #[derive(Clone, Copy)]
 struct Chain {
-    /// Whom it has reached; [`NONE`] where that stands in the call that was asked for.
+    /// The node reached; [`NONE`] if it must be read from the prefetched call.
     node: u32,
     round: u32,
     coming: Coming,
 }
 
 impl<C: Component> Engine<C> {
-    /// Follows the chains of the events that were just made ready, of which `first` has been taken already.
+    /// Follows the chains of the events just made ready, including `first`, which has already been popped.
     #[cold]
     #[inline(never)]
     pub(super) fn look_ahead(&self, first: Event) {

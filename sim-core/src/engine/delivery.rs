@@ -1,4 +1,4 @@
-//! The way of a call to its callee and of the answer back to its caller: at once, or over a network that takes time.
+//! Transport of a call to its callee and of the answer back to its caller: immediate, or over a network with delays.
 //!
 //! ```text
 //!   deliver ─▶ [travel] ─▶ arrive ─▶ on_call …  answer ─▶ [pass back] ─▶ [travel back] ─▶ arrive back ─▶ on_reply
@@ -13,7 +13,7 @@ use crate::outcome::{Answer, Outcome};
 use crate::time::Time;
 
 impl<C: Component> Engine<C> {
-    /// Sends a call on its way.
+    /// Sends a call to its callee.
     #[inline(always)]
     pub(super) fn deliver(&mut self, call: CallId) -> Next {
         let Some(frame) = self.core.calls.get(call) else { return Next::WAIT };
@@ -23,7 +23,7 @@ impl<C: Component> Engine<C> {
         self.arrive(call)
     }
 
-    /// Sends a call over a network that lets it through late or not at all.
+    /// Sends a call over a network that delays or drops it.
     #[inline(never)]
     pub(super) fn travel(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
@@ -49,8 +49,8 @@ impl<C: Component> Engine<C> {
         Next::WAIT
     }
 
-    /// A call has come all the way. `epoch` is that of its callee when it was sent: a process that has died since does not
-    /// get it, nor does the one that took its place.
+    /// A call has reached its destination. `epoch` is its callee's epoch at the time of sending: a process that has
+    /// died since does not get the call, nor does its successor.
     #[inline(never)]
     pub(super) fn reach(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
         let frame = self.core.calls.at_mut(call.index);
@@ -64,8 +64,8 @@ impl<C: Component> Engine<C> {
         self.arrive_at_last(call)
     }
 
-    /// A call would reach a host that is dead. The connection over which it comes dates from before, so that the host, once it
-    /// is back, knows nothing of it.
+    /// A call reaches a dead host. Its connection dates from before the crash, so the host will not know it after a
+    /// restart.
     #[inline(never)]
     fn reach_nobody(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
         let frame = self.core.calls.at(call.index);
@@ -74,7 +74,7 @@ impl<C: Component> Engine<C> {
         self.unheard(call, if epoch == now { now.wrapping_sub(1) } else { epoch }, nth, sent)
     }
 
-    /// A call comes over a connection to a process that is no longer there: its host answers with a reset.
+    /// A call arrives over a connection to a process that no longer exists: the host answers with a reset.
     fn broken(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at_mut(call.index);
         if frame.flags & ROOT == 0 {
@@ -89,8 +89,8 @@ impl<C: Component> Engine<C> {
         Next::reply(call, Answer::new(Outcome::Reset, group.0))
     }
 
-    /// Nobody has heard a call, or its answer, which was `sent` at an instant, after `nth` times before that: it is sent again, ever
-    /// more rarely.
+    /// Schedules the retransmission of a call or answer that was last `sent` at an instant, after `nth` earlier
+    /// retransmissions. Intervals grow exponentially.
     #[inline(never)]
     fn unheard(&mut self, call: CallId, epoch: u16, nth: u8, sent: Time) -> Next {
         let frame = self.core.calls.at_mut(call.index);
@@ -103,14 +103,14 @@ impl<C: Component> Engine<C> {
         Next::WAIT
     }
 
-    /// A call, or its answer, is sent again: for the `nth` time, counted from 1.
+    /// Retransmits a call or its answer for the `nth` time, counted from 1.
     #[inline(never)]
     pub(super) fn sent_again(&mut self, call: CallId, epoch: u16, nth: u8) -> Next {
         let frame = *self.core.calls.at(call.index);
         debug_assert!(frame.via == DIRECT, "what is passed on arrives at once");
         let is_given_up = frame.flags & ABANDONED != 0;
         if is_given_up || u32::from(nth) > RETRANSMISSIONS {
-            // The caller has closed the connection, or it breaks.
+            // The caller has closed the connection, or the connection times out.
             let place = self.core.nodes[frame.node as usize].group.0;
             let answer = Answer::new(Outcome::Reset, place);
             let frame = self.core.calls.at_mut(call.index);
@@ -132,8 +132,8 @@ impl<C: Component> Engine<C> {
         Next::WAIT
     }
 
-    /// A callee's host has died: its answer is one that nobody hears. After the last retransmission the caller gives the
-    /// connection up.
+    /// The host of a callee has died, so its answer never arrives. The caller gives up the connection after the last
+    /// retransmission.
     pub(super) fn answer_unheard(&mut self, call: CallId, answer: Answer) {
         let frame = *self.core.calls.at(call.index);
         let group = self.core.nodes[frame.node as usize].group;
@@ -150,7 +150,7 @@ impl<C: Component> Engine<C> {
     pub(super) fn lost(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at(call.index);
         if frame.flags & ABANDONED != 0 {
-            // Nobody waits for it.
+            // No caller waits for it.
             self.core.free(call.index);
             return Next::WAIT;
         }
@@ -162,7 +162,7 @@ impl<C: Component> Engine<C> {
         Next::WAIT
     }
 
-    /// A call reaches its callee, and goes on at once where that only lets it pass.
+    /// A call reaches its callee and continues immediately if the callee is a passage.
     #[inline(always)]
     fn arrive(&mut self, call: CallId) -> Next {
         let frame = self.core.calls.at_mut(call.index);
@@ -188,15 +188,15 @@ impl<C: Component> Engine<C> {
         self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call)
     }
 
-    /// [`Engine::arrive`] for a call that was under way for some time.
+    /// [`Engine::arrive`] for a call that took time to travel.
     #[inline(never)]
     pub(super) fn arrive_at_last(&mut self, call: CallId) -> Next {
-        // A request to another place arrives there as any other call: it was under way until now.
+        // From here on, a request that took time to travel is treated as a call that arrived now.
         self.core.calls.at_mut(call.index).since = self.core.now;
         self.arrive(call)
     }
 
-    /// A call is measured where it arrives. What calls pass through the node, if it sees the call now.
+    /// Measures a call on arrival. Returns the node's passage if the node can see the call now.
     #[inline(always)]
     fn come_to(&mut self, node: NodeId, call: CallId, flags: u8) -> Result<u32, Next> {
         let state = &self.core.nodes[node.0 as usize];
@@ -215,7 +215,7 @@ impl<C: Component> Engine<C> {
         Ok(passage)
     }
 
-    /// What becomes of a call that reaches a node with which something is the matter; `None` if nothing special.
+    /// Handles a call that reaches a node with an abnormal condition; `None` if the condition does not affect it.
     #[inline(never)]
     fn received_by_condition(&mut self, call: CallId, node: NodeId) -> Option<Next> {
         let Frame { key, since, flags, .. } = *self.core.calls.at(call.index);
@@ -234,7 +234,7 @@ impl<C: Component> Engine<C> {
         None
     }
 
-    /// A callee answers a call.
+    /// Answers a call on behalf of its callee.
     #[inline(always)]
     pub(super) fn answer(&mut self, call: CallId, answer: Answer) -> Next {
         let Some(frame) = self.core.calls.get(call) else { return Next::WAIT };
@@ -250,7 +250,7 @@ impl<C: Component> Engine<C> {
         self.pass_back(call, &frame, answer)
     }
 
-    /// An answer passes the node that passed its call on, if there is one, and goes on to the caller. `frame` is the
+    /// Passes an answer back through the node that passed on its call, if any, and on to the caller. `frame` is the
     /// call's.
     #[inline(always)]
     fn pass_back(&mut self, call: CallId, frame: &Frame, answer: Answer) -> Next {
@@ -276,7 +276,7 @@ impl<C: Component> Engine<C> {
         self.hand_to_caller(call, frame.parent, frame.flags, answer)
     }
 
-    /// An answer has waited or was under way for some time.
+    /// Continues with an answer that was held back or travelling.
     #[inline(never)]
     pub(super) fn answered_at_last(&mut self, call: CallId) -> Next {
         let frame = *self.core.calls.at(call.index);
@@ -284,7 +284,7 @@ impl<C: Component> Engine<C> {
         if frame.via == DIRECT { self.arrive_back(call, answer) } else { self.pass_back(call, &frame, answer) }
     }
 
-    /// Sends an answer on its way back over a network.
+    /// Sends an answer back over a network.
     #[inline(never)]
     pub(super) fn travel_back(&mut self, call: CallId, answer: Answer) -> Next {
         let frame = self.core.calls.at_mut(call.index);

@@ -1,12 +1,14 @@
-//! Giving up: a caller stops waiting for a call, and since when nobody has wanted what is done for one.
+//! Giving up: callers that stop waiting, and since when the work on a call has been wasted.
 //!
-//! A call that is abandoned runs on, and what is done for it from then on is done in vain: as long as nobody else wants it.
+//! A call that is abandoned keeps running, and its work from then on is wasted unless another caller or node needs it:
 //!
-//! - Somebody above the caller may have given up before; then it has been in vain since then.
-//! - What several calls share, identical ones or those of a batch ([`Cx::share`]), is wanted as long as one of them is.
-//! - A call that a node has begun itself can turn out to be in vain ([`Cx::done`]): others have done the same before.
-//! - What a node keeps for those who ask later ([`Cx::keep_answers`]) is wanted by the node itself, as long as whoever asked
-//!   it has not given up.
+//! - A caller higher up may have given up earlier; then the work has been wasted since then.
+//! - Work shared by several calls, identical ones or those of a batch ([`Cx::share`]), is needed as long as one of them
+//!   is.
+//! - A call that a node began by itself can turn out to be redundant ([`Cx::done`]) because another call did the same
+//!   work first.
+//! - A result that a node keeps for later callers ([`Cx::keep_answers`]) is needed by the node itself, unless the
+//!   node's direct caller has given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,29 +20,28 @@ use crate::records::RecordId;
 use crate::table::reach;
 use crate::time::Time;
 
-/// Who wants what beside the callers of calls.
+/// Interests in a call's result beyond that of its caller.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wants {
-    /// What is shared, and which of it is free to be used again: nothing is allocated once there has been as much at a time as
-    /// there will be.
+    /// Shared work, and the entries free for reuse: nothing is allocated once the peak has been reached.
     shared: Vec<Shared>,
     free: Vec<u32>,
-    /// The place above of what is shared with a call, plus one, by index of the call.
+    /// Index into `shared` of the work shared with a call, plus one, by call index.
     places: Vec<u32>,
-    /// Who keeps the answers to the calls that it makes for calls of an operation.
+    /// Nodes that keep the answers to calls they make on behalf of calls of an operation.
     keepers: BTreeSet<(NodeId, u16)>,
-    /// Since when calls that nodes have begun themselves are in vain.
+    /// Since when calls that nodes began by themselves have been redundant.
     vain: BTreeMap<u64, Time>,
-    /// Calls that are work on a record.
+    /// Calls that work on a record.
     deliveries: Deliveries,
 }
 
-/// Who shares what is done for a call.
+/// The calls that share the work done for `leader`.
 #[derive(Clone, Debug)]
 struct Shared {
     leader: CallId,
     others: Vec<CallId>,
-    /// Until when those who have left wanted it.
+    /// Latest instant until which a call that has left needed the work.
     left: Time,
 }
 
@@ -50,7 +51,7 @@ impl Wants {
         (self.shared[place].leader == leader).then_some(place)
     }
 
-    /// What is shared with a call, from now on if nothing was yet.
+    /// The sharing entry of a call, created if it has none.
     fn of(&mut self, leader: CallId) -> &mut Shared {
         let place = self.place(leader).unwrap_or_else(|| {
             let place = self.free.pop().map_or(self.shared.len(), |place| place as usize);
@@ -73,7 +74,7 @@ impl Wants {
         }
     }
 
-    /// What was shared with `leader` is shared with `heir`, with whom nothing was.
+    /// Transfers the work shared with `leader` to `heir`, which shares nothing yet.
     fn inherit(&mut self, leader: CallId, heir: CallId) {
         let Some(place) = self.place(leader) else { return };
         self.shared[place].leader = heir;
@@ -87,24 +88,24 @@ impl Wants {
     }
 }
 
-/// A call that was given up.
+/// An abandoned call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GivenUp {
-    /// Since when nobody has wanted it.
+    /// Since when its work has been wasted.
     since: Time,
-    /// The node that had waited for it, or `NONE` where that is not known …
+    /// The node that was waiting for it, or `NONE` if unknown.
     by: u32,
-    /// … and the key of the call on behalf of which it did.
+    /// The key of the call on behalf of which that node waited.
     key: u64,
 }
 
 impl Core {
-    /// The node that waits for `child`, on behalf of another call, gives it up.
+    /// The node that waits for `child` on behalf of another call gives up on it.
     pub(super) fn give_up(&mut self, child: CallId) {
         let frame = self.calls.get(child);
         let parent = frame.and_then(|frame| self.calls.parent(frame)).map(|parent| (parent.node, parent.key));
         self.abandon(child);
-        // Who serves it may still want to know on whose behalf it was made.
+        // The serving node may still ask on whose behalf the call was made.
         if let Some((by, key)) = parent
             && let Some(frame) = self.calls.get(child).filter(|frame| frame.flags & ABANDONED != 0)
         {
@@ -135,13 +136,13 @@ impl Core {
         frame.parent = slot;
     }
 
-    /// Whether no call that is under way has been given up.
+    /// Whether no open call has been given up or become redundant.
     #[inline(always)]
     pub(super) fn is_all_wanted(&self) -> bool {
         self.given_up.len() == self.given_up_free.len() && self.wants.vain.is_empty()
     }
 
-    /// Since when nobody has wanted `call`.
+    /// Since when the work on `call` has been wasted.
     pub(super) fn abandoned_since(&self, call: CallId) -> Option<Time> {
         let frame = self.calls.at(call.index);
         match frame.flags & (ABANDONED | ROOT) {
@@ -152,17 +153,17 @@ impl Core {
         }
     }
 
-    /// Since when a call that a node has begun itself has been in vain.
+    /// Since when a call that a node began by itself has been redundant.
     fn in_vain_since(&self, call: CallId) -> Option<Time> {
         if self.wants.vain.is_empty() { None } else { self.wants.vain.get(&call.to_bits()).copied() }
     }
 
-    /// `delivery`, a call that a node has begun itself, is work on a record.
+    /// Registers `delivery`, a call that a node began by itself, as work on a record.
     pub(super) fn begin_delivery(&mut self, record: RecordId, delivery: CallId) {
         self.wants.deliveries.begin(record, delivery.to_bits());
     }
 
-    /// It has ended.
+    /// Ends such a delivery.
     pub(super) fn end_delivery(&mut self, record: RecordId, delivery: CallId) {
         self.wants.deliveries.end(record, delivery.to_bits());
         if !self.wants.vain.is_empty() {
@@ -170,7 +171,7 @@ impl Core {
         }
     }
 
-    /// From now on the work on a record is in vain, but for one delivery.
+    /// Marks all deliveries of a record but one as redundant from now on.
     pub(super) fn all_but(&mut self, record: RecordId, delivery: CallId) {
         let Wants { deliveries, vain, .. } = &mut self.wants;
         for other in deliveries.of(record).filter(|other| *other != delivery.to_bits()) {
@@ -178,12 +179,12 @@ impl Core {
         }
     }
 
-    /// A call that a node has begun itself is in vain from now on.
+    /// Marks a call that a node began by itself as redundant from now on.
     pub(super) fn is_in_vain(&mut self, call: CallId) {
         self.wants.vain.insert(call.to_bits(), self.now);
     }
 
-    /// Deliveries whose consumers have crashed are nobody's any more.
+    /// Drops the deliveries whose consumers have crashed.
     pub(super) fn forget_deliveries(&mut self) {
         let Core { calls, wants, .. } = self;
         let is_there = |bits: u64| calls.get(CallId::from_bits(bits)).is_some_and(|frame| frame.flags & ROOT != 0);
@@ -191,7 +192,7 @@ impl Core {
         wants.vain.retain(|call, _| is_there(*call));
     }
 
-    /// Since when nobody has wanted what is done for a call.
+    /// Since when the work done for a call has been wasted.
     fn unwanted_since(&self, mut index: u32) -> Option<Time> {
         loop {
             let frame = self.calls.at(index);
@@ -238,7 +239,7 @@ impl Core {
         Some(last)
     }
 
-    /// Calls at nodes that have crashed share nothing any more.
+    /// Ends sharing for calls at crashed nodes.
     pub(super) fn forget_shared(&mut self, is_gone: &impl Fn(u32) -> bool) {
         let leaders = self.wants.shared.iter().map(|shared| shared.leader);
         let ends = |call: &CallId| self.calls.get(*call).is_none_or(|frame| is_gone(frame.node));
@@ -248,19 +249,19 @@ impl Core {
 }
 
 impl Cx<'_> {
-    /// The node that gave up waiting for `call`, and the key of the draws about the call on behalf of which it had waited.
+    /// The node that gave up waiting for `call`, and the draw key of the call on behalf of which it had waited.
     pub fn gave_up(&self, call: CallId) -> Option<(NodeId, Key)> {
         let frame = self.core.calls.at(call.index);
         let given_up = (frame.flags & ABANDONED != 0).then(|| self.core.given_up[frame.parent as usize])?;
         (given_up.by != NONE).then_some((NodeId(given_up.by), Key::from_bits(given_up.key)))
     }
 
-    /// From now on `other` waits for what is done for `leader`, too.
+    /// From now on `other` also waits for the work done for `leader`.
     pub fn share(&mut self, leader: CallId, other: CallId) {
         self.core.wants.of(leader).others.push(other);
     }
 
-    /// `other` no longer waits for what is done for `leader`.
+    /// `other` no longer waits for the work done for `leader`.
     pub fn stop_sharing(&mut self, leader: CallId, other: CallId) {
         let until = self.core.unwanted_since(other.index).unwrap_or(self.core.now);
         let shared = self.core.wants.of(leader);
@@ -268,13 +269,13 @@ impl Cx<'_> {
         shared.left = shared.left.max(until);
     }
 
-    /// Nobody shares any more what is done for `leader`.
+    /// Ends all sharing of the work done for `leader`.
     pub fn end_sharing(&mut self, leader: CallId) {
         self.core.wants.end(leader);
     }
 
-    /// What is done for `leader` is done for `heir` from now on, which has shared it, and for those who share it, too.
-    /// What is under way for it follows with [`Cx::hand_over`].
+    /// Transfers the work done for `leader` to `heir`, which shared it, together with the other sharing calls. Open
+    /// calls made for the leader follow with [`Cx::hand_over`].
     pub fn hand_on(&mut self, leader: CallId, heir: CallId) {
         let until = self.core.abandoned_since(leader).unwrap_or(self.core.now);
         let wants = &mut self.core.wants;
@@ -291,8 +292,8 @@ impl Cx<'_> {
         of_heir.left = of_heir.left.max(left);
     }
 
-    /// `child`, which was made for another call of this node, goes on as if it had been made for `heir`. Whom it was made for
-    /// has waited for it in vain.
+    /// Continues `child`, which was made for another call of this node, as if it had been made for `heir`. For the
+    /// original call, the wait was in vain.
     pub fn hand_over(&mut self, child: CallId, heir: CallId) {
         let core = &mut *self.core;
         if let Some(telling) = core.lost.get_mut(&child.to_bits()) {
@@ -310,8 +311,8 @@ impl Cx<'_> {
         frame.parent = heir.index;
     }
 
-    /// What this node is answered when it calls for calls of an operation is of use to it, whether or not they are still waited
-    /// for above whoever has called it.
+    /// Answers to calls that this node makes on behalf of calls of an operation are useful to the node itself, whether
+    /// or not callers above its direct caller still wait.
     pub fn keep_answers(&mut self, op: u16) {
         self.core.wants.keepers.insert((self.node, op));
     }

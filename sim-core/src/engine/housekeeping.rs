@@ -1,4 +1,4 @@
-//! Chores ([`crate::housekeeping`]) among the events, and when a run has come to rest.
+//! Chores ([`crate::housekeeping`]) as part of the event loop, and detection of the end of a run.
 
 use super::{Component, Core, Cx, Engine, Event, Kind, Stuck, Word};
 use crate::calendar::AlarmId;
@@ -11,10 +11,10 @@ use crate::timer::Timer;
 #[derive(Clone, Debug)]
 pub(super) struct Chores {
     pub(super) pending: Housekeeping<Chore>,
-    /// Goes off at the instant of the next one. A run without chores has none.
+    /// Goes off when the next chore is due. A run without chores has no such alarm.
     bell: Option<AlarmId>,
-    /// Events so far of which nothing has become: chores that moved no call, and the way of calls that nodes begin by
-    /// themselves.
+    /// Number of events so far without effect on the work: chores that moved no call, and transport of calls that nodes
+    /// begin by themselves.
     without_effect: u64,
 }
 
@@ -25,15 +25,16 @@ impl Chores {
 }
 
 impl Cx<'_> {
-    /// Sets a timer for a chore: something that the node does by the clock beside its work, such as a look at the health of
-    /// others. It goes off after so long, before everything else that happens at that instant, and does not keep a run
-    /// of finite work going ([`Engine::next_event`]). While the node stands still it waits; a crash takes it away.
+    /// Sets a timer for a chore: periodic work besides serving calls, such as health checks. It goes off after `delay`,
+    /// before all other events of that instant, and does not keep a run of finite work alive ([`Engine::next_event`]).
+    /// It waits while the node is paused; a crash removes it.
     pub fn chore_after(&mut self, delay: Span, timer: Timer) -> ChoreId {
         self.set_chore(delay, timer, false)
     }
 
-    /// The same for a chore that only talks, by calls that this node begins by itself ([`Cx::begin`]): such as trying again to
-    /// reach another node. What counts is what that leads to: a run of finite work does not go on for mere talk.
+    /// The same for a chore that only communicates, through calls that this node begins by itself ([`Cx::begin`]), such
+    /// as reconnecting to another node. Such communication alone does not keep a run of finite work alive; only its
+    /// consequences do.
     pub fn chore_to_talk_after(&mut self, delay: Span, timer: Timer) -> ChoreId {
         self.set_chore(delay, timer, true)
     }
@@ -45,7 +46,7 @@ impl Cx<'_> {
         id
     }
 
-    /// Takes a chore back; false if it is done.
+    /// Cancels a chore; false if it has already run.
     pub fn cancel_chore(&mut self, chore: ChoreId) -> bool {
         let was_pending = self.core.chores.pending.cancel(chore);
         self.core.set_bell();
@@ -54,7 +55,7 @@ impl Cx<'_> {
 }
 
 impl Core {
-    /// Enters the instant of the next chore into the calendar of the work.
+    /// Sets the calendar alarm to the instant of the next chore.
     pub(super) fn set_bell(&mut self) {
         let Core { calendar, chores, now, .. } = self;
         match (chores.pending.next(), chores.bell) {
@@ -62,7 +63,7 @@ impl Core {
                 let ring = || Event { kind: Kind::Chore, what: 0, epoch: 0, node: 0, data: Word::of(0) };
                 let bell = bell.unwrap_or_else(|| calendar.alarm(ring()));
                 chores.bell = Some(bell);
-                // One that waited while its node stood still is overdue.
+                // A chore that was held back during a pause is overdue.
                 calendar.set_alarm_ahead(bell, at.max(*now));
             }
             (None, Some(bell)) => {
@@ -72,9 +73,9 @@ impl Core {
         }
     }
 
-    /// Whether there is nothing but chores to come, and no work that they could let go on.
+    /// Whether only chores are pending, and there is no work that they could unblock.
     fn is_at_rest(&mut self) -> bool {
-        // With one entry, the calendar has nothing but the bell.
+        // With a single entry, the calendar holds only the chore alarm.
         if self.calendar.len() > 1 {
             return false;
         }
@@ -83,7 +84,8 @@ impl Core {
             return true;
         }
         let somebody_waits = records_wait || self.groups.iter().any(|group| group.in_flight.value() > 0);
-        // Work for nobody goes on too when its node does. What else is open are tasks that stay for ever.
+        // Abandoned work also continues when its paused node resumes. Other open calls are tasks that stay open
+        // forever.
         let somebody_stands_still = || self.nodes.iter().any(|node| node.condition.is_paused());
         if !somebody_waits && !somebody_stands_still() {
             return true;
@@ -92,19 +94,19 @@ impl Core {
         self.chores.pending.has_gone_round(progress)
     }
 
-    /// Events, and records that came or ended, but for chores that moved no call and for mere talk.
+    /// Number of events, plus records stored or ended, minus chores that moved no call and pure communication.
     fn progress(&self) -> u64 {
         self.stretch.events() - self.chores.without_effect + self.records.settled()
     }
 
-    /// This event may be one of a call that a node has begun by itself.
+    /// Counts the current event as without effect if it belongs to a call that a node began by itself.
     pub(super) fn note_talk(&mut self, is_talk: bool) {
         self.chores.without_effect += u64::from(is_talk);
     }
 }
 
 impl<C: Component> Engine<C> {
-    /// Does the next chore, whose instant has come.
+    /// Runs the next chore, which is due.
     #[cold]
     pub(super) fn chore_due(&mut self) {
         let core = &mut self.core;
@@ -119,7 +121,7 @@ impl<C: Component> Engine<C> {
             let cx = &mut Cx { core, node: chore.node };
             let next = self.nodes[chore.node.0 as usize].on_timer(cx, chore.timer);
             self.go(next);
-            // Every call and every answer that is followed takes some of it.
+            // Each call or answer processed reduces the patience counter.
             if self.core.watch.patience != before && !chore.talks {
                 return;
             }
@@ -127,18 +129,19 @@ impl<C: Component> Engine<C> {
         self.core.chores.without_effect += 1;
     }
 
-    /// When the next thing is due; `None` once the run has come to rest.
+    /// When the next event is due; `None` once the run has come to rest.
     ///
-    /// It is at rest when nothing is pending but chores, and no call is open that they could let go on: either nobody waits
-    /// for an answer, no record waits and no node stands still, or the chores have gone round (all that were pending are
-    /// done, and all that these have led to) without a call being made or answered.
+    /// A run is at rest when only chores are pending and no open call could be unblocked by them: either no caller
+    /// waits for an answer, no record waits and no node is paused, or the chores have gone round (all those pending
+    /// have run, with all their consequences) without a call being made or answered.
     pub fn next_event(&mut self) -> Option<Time> {
         let at = self.core.calendar.peek_time()?;
         let chore = self.core.chores.pending.next().map(|chore| chore.max(self.core.now));
         if chore == Some(at) && self.core.is_at_rest() { None } else { Some(at) }
     }
 
-    /// Goes on until the run has come to rest ([`Engine::next_event`]), but not beyond `limit`. True if it has.
+    /// Runs until the run comes to rest ([`Engine::next_event`]), but not beyond `limit`. Returns whether it is at
+    /// rest.
     pub fn run_until_idle(&mut self, limit: Time) -> Result<bool, Stuck> {
         loop {
             match self.next_event() {
@@ -151,8 +154,8 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// A number that grows with every event but those chores that moved no call, and mere talk, and with every record that
-    /// comes or ends: as long as it stays the same, nothing has become of the work.
+    /// A counter that increases with every event except chores that moved no call and pure communication, and with
+    /// every record stored or ended. While it stays the same, the work makes no progress.
     pub fn progress(&self) -> u64 {
         self.core.progress()
     }

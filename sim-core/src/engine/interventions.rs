@@ -1,4 +1,4 @@
-//! What is done to nodes from outside of them: crashes, restarts, pauses.
+//! Actions on nodes from outside: crashes, restarts, pauses.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::calls::*;
 use crate::conditions::{Death, Stashed, given_up_after};
 use crate::figures::Figures;
 use crate::gauge::Gauge;
-use crate::news::News;
+use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
 use crate::records::Ended;
 use crate::slots;
 use crate::time::{Span, Time};
 
 impl<C: Component> Engine<C> {
-    /// Carries out what entries have asked to be done to nodes.
+    /// Carries out the actions on nodes that entries have requested.
     pub(super) fn obey(&mut self) {
         while let Some(aside) = self.core.asides.pop_front() {
             match aside {
@@ -30,7 +30,7 @@ impl<C: Component> Engine<C> {
                 Aside::Order(Order::Pause(node)) => self.pause(node),
                 Aside::Order(Order::Resume(node)) => self.resume(node),
                 Aside::Order(Order::Adopt(node, change)) => {
-                    // Who stands still reads no settings until it goes on.
+                    // A paused node adopts settings only when it resumes.
                     let condition = &mut self.core.nodes[node.0 as usize].condition;
                     if condition.is_paused() {
                         condition.stash(Stashed::Change(change));
@@ -41,6 +41,10 @@ impl<C: Component> Engine<C> {
                 Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
                 Aside::PathChanged { path } => self.look_at_path(path),
+                Aside::Asked { of, what, data } => {
+                    let Some(node) = self.core.supervisor else { continue };
+                    self.nodes[node.0 as usize].on_asked(&mut Cx { core: &mut self.core, node }, of, what, data);
+                }
                 Aside::Settled { node, name, settled } => {
                     self.nodes[node.0 as usize].on_settled(self.core.now, name, settled);
                 }
@@ -56,7 +60,8 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// What crashed nodes had passed on ends with `reset` for its callers, or silently; those who serve it work on for nobody.
+    /// Ends calls that crashed nodes had passed on, with `reset` for their callers or silently; their callees keep
+    /// working without a caller.
     fn lose_what_was_passed_on(&mut self, is_gone: &impl Fn(u32) -> bool, death: Death) {
         let is_passed_on = |f: &Frame| f.via != DIRECT && is_gone(f.via);
         let passed_on: Vec<u32> = self.core.calls.iter().filter(|(_, f)| is_passed_on(f)).map(|(i, _)| i).collect();
@@ -82,13 +87,13 @@ impl<C: Component> Engine<C> {
                 core.let_hear(death, Telling { node, parent, child, answer });
             }
             if frame.flags & REPLYING != 0 {
-                // Its answer had come as far as here.
+                // Its answer had already come back this far.
                 core.free(index);
             }
         }
     }
 
-    /// Whoever listens to the group of a node hears of it.
+    /// Notifies the listeners of a node's group.
     fn hear(&mut self, about: NodeId, news: News) {
         let group = self.core.nodes[about.0 as usize].group;
         let heard = self.core.listeners.get(&group).map_or(0, Vec::len);
@@ -100,7 +105,17 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// Whoever watches a path hears that it has changed.
+    /// Subscribes a node to news about the nodes of a group ([`Component::on_news`]).
+    pub fn listen(&mut self, listener: NodeId, to: GroupId, hearing: Hearing) {
+        self.core.listeners.entry(to).or_default().push((listener, hearing));
+    }
+
+    /// From now on a node is told when faults change a row of the path table ([`Component::on_path_changed`]).
+    pub fn watch_path(&mut self, watcher: NodeId, path: u16) {
+        self.core.watchers.entry(path).or_default().push(watcher);
+    }
+
+    /// Notifies the watchers of a path that it has changed.
     fn look_at_path(&mut self, path: u16) {
         let watching = self.core.watchers.get(&path).map_or(0, Vec::len);
         for nth in 0..watching {
@@ -109,8 +124,9 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// The node and what it owns end: open calls there are answered with `reset`, or not at all where the host is gone, calls
-    /// from there are given up, timers are void, and everything is rebuilt from the settings in force.
+    /// Ends the node and the nodes it owns: open calls there are answered with `reset`, or not at all if the host is
+    /// gone; calls made from there are given up; timers are cancelled; and the state is rebuilt from the settings in
+    /// force.
     fn crash(&mut self, node: NodeId, death: Death) {
         let core = &mut self.core;
         let dies = core.nodes[node.0 as usize].condition.take_down(death);
@@ -160,7 +176,7 @@ impl<C: Component> Engine<C> {
             }
             for stashed in core.nodes[index].condition.forget_stash() {
                 let event = match stashed {
-                    // An answer that was not seen yet never will be.
+                    // An answer that was held back is lost.
                     Stashed::Event(event) => unpack_event(event),
                     Stashed::Change(change) => {
                         core.asides.push_back(Aside::Order(Order::Adopt(NodeId(index as u32), change)));
@@ -175,6 +191,9 @@ impl<C: Component> Engine<C> {
             }
             self.nodes[index].rebuild(core.now);
         }
+        self.core.memories.free(self.core.now, node);
+        let machine = self.core.cpus_of[node.0 as usize].first().map(|cpu| cpu.machine);
+        self.core.sockets.free(self.core.now, machine, node);
         for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.core.cpus.clear(self.core.now, cpu);
             self.core.arm_cpu(cpu.machine);
@@ -189,12 +208,12 @@ impl<C: Component> Engine<C> {
             };
             let answer = Answer::new(Outcome::Reset, self.core.nodes[frame.node as usize].group.0);
             if inner || frame.flags & (BACKGROUND | ROOT) == BACKGROUND {
-                // Between two crashed nodes nobody is told.
+                // A call between two crashed nodes has no caller to notify.
                 if frame.flags & BACKGROUND == 0 {
                     let group = self.core.nodes[frame.node as usize].group;
                     self.core.ended(group, &frame, answer);
                 } else if frame.parent == NONE {
-                    // Steps after the answer, which nobody will go on with.
+                    // Steps after the answer, which will not continue.
                     self.core.part_of_call_ends(index, true);
                 }
                 self.core.free(index);
@@ -236,7 +255,7 @@ impl<C: Component> Engine<C> {
             return;
         }
         core.spread(node, News::Changed);
-        // Its timers are taken out and kept: what is left of its work, and when its clocks go off.
+        // Its timers are removed and stored: the remaining work, and the due times of its clocks.
         let mut figures = Figures::without_times();
         self.nodes[node.0 as usize].figures(core.now, &mut figures);
         let inside = figures.now(&slots::QUEUE_DEPTH);
@@ -261,7 +280,7 @@ impl<C: Component> Engine<C> {
         self.freeze(node, true);
     }
 
-    /// What a node's work runs on stands still, or goes on.
+    /// Freezes or unfreezes the containers that a node's work runs on.
     fn freeze(&mut self, node: NodeId, frozen: bool) {
         for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.core.cpus.freeze(self.core.now, cpu, frozen);
@@ -269,9 +288,9 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// Work goes on, and what came meanwhile is seen, all as events of this instant: first the chores, then the timers that went off,
-    /// so that an answer that came after its timeout finds that nobody waits for it, then the rest in the order in
-    /// which it came.
+    /// Ends a pause. Events held back during the pause happen at this instant: first the chores, then the timers that
+    /// went off, so that an answer that came after its timeout is recognised as late, then the rest in order of
+    /// arrival.
     fn resume(&mut self, node: NodeId) {
         let Some(mut stashed) = self.core.nodes[node.0 as usize].condition.resume() else { return };
         self.core.spread(node, News::Changed);
@@ -315,8 +334,8 @@ impl<C: Component> Engine<C> {
 }
 
 impl Core {
-    /// Tells a caller how a call has ended that goes on for nobody: at once, or, where the host that passed it on is dead, when
-    /// the caller gives the connection up.
+    /// Tells a caller how a call ended that continues without it: immediately, or, if the host that passed it on is
+    /// dead, when the caller gives up the connection.
     fn let_hear(&mut self, death: Death, telling: Telling) {
         match death {
             Death::Process => self.asides.push_back(Aside::Tell(telling)),
@@ -330,38 +349,38 @@ impl Core {
     }
 }
 
-/// How long a node has stood still, and what became of its timers: what was set under one name goes on under another.
+/// Pauses of a node, and the timers they affected: a moved timer continues under a new id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Standstill {
-    /// When it last began to stand still.
+    /// Start of the latest pause.
     since: Time,
-    /// How long it has stood still before that.
+    /// Total duration of the earlier pauses.
     pub(super) total: Span,
-    /// Calls that have come meanwhile and wait for it to go on.
+    /// Calls that arrived during the pause and are waiting.
     waiting: Gauge,
-    /// Since when the first of them waits.
+    /// Arrival of the oldest of them.
     oldest: Option<Time>,
-    /// The greatest age that the first of them has had, of those that no longer wait.
+    /// Maximum age of the oldest such call, over calls no longer waiting.
     oldest_age_ever: Span,
     /// Whether the node has a queue of its own.
     pub(super) has_queue: bool,
-    /// How many waited in that when it began to stand still …
+    /// Number of calls waiting in that queue when the pause began.
     inside: u64,
-    /// … and the most, with those, that have waited at once.
+    /// Maximum number waiting at once, including those in the node's own queue.
     most: u64,
-    /// The present names of the timers that were pending when it last went on, by those under which they were set.
+    /// Current ids of the timers that were pending when it last resumed, by their original ids.
     pub(super) moved: BTreeMap<TimerId, TimerId>,
 }
 
 impl Standstill {
-    /// A call comes to wait that arrived at an instant.
+    /// A call that arrived at `arrived` starts to wait.
     pub(super) fn wait(&mut self, now: Time, arrived: Time) {
         self.waiting.up(now);
         self.oldest.get_or_insert(arrived);
         self.most = self.most.max(self.waiting.value() + self.inside);
     }
 
-    /// Nobody waits here any longer.
+    /// The waiting calls leave.
     fn let_go(&mut self, now: Time) {
         self.waiting.set(now, 0);
         if let Some(since) = self.oldest.take() {
@@ -375,7 +394,7 @@ impl Standstill {
         self.most = if self.waiting.value() > 0 { self.waiting.value() + self.inside } else { 0 };
     }
 
-    /// Adds those who wait to what the node reports of its queue.
+    /// Adds the calls waiting here to the node's queue figures.
     pub(super) fn figures(&self, now: Time, figures: &mut Figures) {
         figures.gauge(&slots::QUEUE_DEPTH, &self.waiting, now);
         figures.raise(&slots::QUEUE_DEPTH_MAX, self.most);

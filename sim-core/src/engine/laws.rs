@@ -1,24 +1,25 @@
-//! What must hold at the end of every run, in exact integers.
+//! Laws that hold at the end of every run, in exact integers.
 
 use super::{Component, Engine};
 use crate::figures::{Figures, Value};
 use crate::slots::UTILIZATION;
 
-/// A law that does not hold: a bug of the engine or of a component.
+/// A violated law: a bug in the engine or in a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
-    /// Which law.
+    /// The name of the law.
     pub law: &'static str,
-    /// Where.
+    /// The group concerned.
     pub group: String,
-    /// What one side comes to.
+    /// Value of the left side.
     pub left: u128,
-    /// What the other comes to.
+    /// Value of the right side.
     pub right: u128,
 }
 
 impl<C: Component> Engine<C> {
-    /// Open calls that arrived at or after `from` and are not yet answered, by group.
+    /// By group: the open calls, those that arrived at or after the start of measuring, and their residence time so
+    /// far.
     fn open_by_group(&self) -> Vec<(u64, u64, u128)> {
         let mut open = vec![(0u64, 0u64, 0u128); self.core.groups.len()];
         self.each_open(|group, frame| {
@@ -31,7 +32,7 @@ impl<C: Component> Engine<C> {
         open
     }
 
-    /// Conservation of calls and Little's law, in exact integers, for every group.
+    /// Checks conservation of calls and Little's law for every group, in exact integers.
     pub fn check_laws(&self) -> Result<(), Breach> {
         for (index, (all, measured, residence)) in self.open_by_group().into_iter().enumerate() {
             let group = &self.core.groups[index];
@@ -83,6 +84,14 @@ impl<C: Component> Engine<C> {
                 });
             }
         }
+        if !self.core.memories.is_balanced() {
+            return Err(Breach {
+                law: "machines hold what their nodes use",
+                group: "memory".into(),
+                left: 0,
+                right: 1,
+            });
+        }
         self.check_undertakings()?;
         let mut figures = Figures::without_times();
         for (index, node) in self.nodes.iter().enumerate() {
@@ -99,7 +108,7 @@ impl<C: Component> Engine<C> {
         Ok(())
     }
 
-    /// Whatever is under way has a call or a record that it is waiting for.
+    /// Checks that every undertaking in progress has a call or record that it waits for.
     fn check_undertakings(&self) -> Result<(), Breach> {
         let core = &self.core;
         if !core.calls.columns.carries_undertakings() {

@@ -1,10 +1,11 @@
-//! Lending: a request that goes on as its own first attempt.
+//! Lending: a request that doubles as its own first attempt.
 //!
-//! Behind a link that tries again, a request and its attempt are two calls, and most requests need one attempt only. So the
-//! link may send on the request's own frame as the attempt ([`Cx::lend`]), and gets it back with the answer
-//! ([`Cx::take_back`]). Where the two cannot be one any longer, because the attempt failed or goes on for nobody, they part
-//! ([`Cx::part`]): the attempt keeps the frame, by whose index those who serve it know it, and the request, which only its
-//! link and whoever began it know, moves to another one. What comes out is what [`Cx::call`] comes to, number for number.
+//! Behind a link that retries, a request and its attempt are two calls, but most requests need one attempt only. So the
+//! link may send the request's own frame on as the attempt ([`Cx::lend`]) and get it back with the answer
+//! ([`Cx::take_back`]). If the two can no longer share a frame, because the attempt failed or continues without a
+//! caller, they part ([`Cx::part`]): the attempt keeps the frame, because its callees refer to it by index, and the
+//! request, which only its link and its sender refer to, moves to another frame. The results are identical to those of
+//! [`Cx::call`], number for number.
 //!
 //! ```text
 //!   on_call ─▶ lend ─▶ the attempt is served ─▶ on_reply ─┬─▶ take back ─▶ the request is answered
@@ -21,9 +22,9 @@ use crate::random::Key;
 use crate::time::Time;
 
 impl Cx<'_> {
-    /// Sends a request that has just come to this link, and that the link's owner began, on to `to` as its own first
-    /// attempt. False where that is not what making a call would be: something lies between here and there or has to be kept
-    /// apart. The attempt carries what the request does; a link that would give it a deadline does not lend.
+    /// Sends a request that has just arrived at this link, and that the link's owner began, on to `to` as its own first
+    /// attempt. False if the result would differ from making a call: the path is not trivial, or the two must be kept
+    /// apart. The attempt carries the request's baggage, so a link that sets deadlines does not lend.
     #[inline(always)]
     pub fn lend(&mut self, call: CallId, to: To) -> bool {
         let core = &mut *self.core;
@@ -49,7 +50,7 @@ impl Cx<'_> {
         true
     }
 
-    /// Keeps the timer of the attempt that a request was lent to until they are two again.
+    /// Keeps the timer of the attempt for as long as request and attempt share a frame.
     #[inline(always)]
     pub fn keep_timer(&mut self, call: CallId, timer: Option<TimerId>) {
         self.core.calls.at_mut(call.index).timer = timer;
@@ -61,8 +62,8 @@ impl Cx<'_> {
         self.core.calls.at(call.index).flags & LENT != 0
     }
 
-    /// The attempt of a request that this link has lent is answered, and so will be the request. When the attempt began, and
-    /// its timer.
+    /// Takes back a request that this link has lent and whose attempt has been answered; the request's answer follows.
+    /// Returns the start of the attempt and its timer.
     #[inline(always)]
     pub fn take_back(&mut self, call: CallId) -> (Time, Option<TimerId>) {
         let owner = self.core.nodes[self.node.0 as usize].owner;
@@ -78,8 +79,9 @@ impl Cx<'_> {
         (frame.since, frame.timer.take())
     }
 
-    /// A request that this link has lent, and that has made so many draws, parts from its attempt: it gets a frame of its own,
-    /// and the attempt goes on in the old one as any other call. The request, when the attempt began, and its timer.
+    /// Separates a request that this link has lent from its attempt: the request, which has made `draws` draws, gets a
+    /// frame of its own, and the attempt continues in the old one as an ordinary call. Returns the request, the start
+    /// of the attempt, and its timer.
     pub fn part(&mut self, attempt: CallId, draws: u16) -> (CallId, Time, Option<TimerId>) {
         let core = &mut *self.core;
         let frame = *core.calls.at(attempt.index);
@@ -108,20 +110,20 @@ impl Cx<'_> {
 }
 
 impl<C: Component> Engine<C> {
-    /// An answer reaches the link that sent a request on as its own attempt. Such a link is a workload's, and these never stand
-    /// still.
+    /// Delivers an answer to the link that lent the request. Such a link belongs to a workload, and workloads are never
+    /// paused.
     #[inline(always)]
     pub(super) fn hand_to_lender(&mut self, call: CallId, link: u32, answer: Answer) -> Next {
         let node = NodeId(link);
         let next = self.nodes[link as usize].on_reply(&mut Cx { core: &mut self.core, node }, call, call, answer);
         if self.core.calls.at(call.index).flags & ROOT == 0 {
-            // They have parted, and the attempt is over.
+            // Request and attempt have parted, and the attempt is over.
             self.core.free(call.index);
         }
         next
     }
 
-    /// Makes two calls of what may be a request and its attempt in one.
+    /// Separates the request and its attempt if they share this frame.
     pub(super) fn keep_apart(&mut self, index: u32) {
         let frame = self.core.calls.at(index);
         if frame.flags & LENT != 0 {

@@ -1,49 +1,49 @@
-//! What ends a stretch of a run: enough events, and what would go on for ever, which is calls that go round without time
-//! passing, and calls inside each other without end.
+//! Limits of a stretch of a run: the number of events, and detection of endless loops (calls that go round without time
+//! passing, and calls nested without end).
 //!
-//! Neither of these is counted call by call. Activations of one instant are, and a chain of calls can only be deep where there are
-//! many frames; so both are looked at where the one or the other has grown, which costs the loop a comparison.
+//! Neither loop is detected call by call. The engine counts activations within one instant, and deep nesting requires
+//! many frames. Nesting is checked only when one of the two numbers has grown, which costs the loop one comparison.
 
 use super::{Component, Core, Engine};
 use crate::calls::CallId;
 use crate::time::Time;
 
-/// One instant may not take so many activations: there, calls go round in a circle without time passing.
+/// Maximum activations at one instant; beyond this, calls go round in a circle without time passing.
 pub const ACTIVATIONS_AT_ONE_INSTANT: u32 = 20_000_000;
 
-/// So many calls may wait for each other, each made on behalf of the one before.
+/// Maximum depth of nested calls, each made on behalf of the one before.
 pub const CALLS_INSIDE_EACH_OTHER: u32 = 1_000_000;
 
-/// After so many activations of one instant it is looked how deep the calls are.
+/// Activations of one instant after which the nesting depth is checked.
 const PATIENCE: u32 = 1_000_000;
 
-/// Calls that never come to an end.
+/// An endless loop of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
-    /// The instant at which this was noticed.
+    /// The instant at which it was detected.
     pub at: Time,
     /// The group in which the last of these calls was seen.
     pub group: String,
-    /// How they go on for ever.
+    /// The kind of loop.
     pub how: Endless,
 }
 
-/// How calls go on for ever.
+/// The kind of an endless loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endless {
     /// Round and round at one instant, [`ACTIVATIONS_AT_ONE_INSTANT`] times.
     Round,
-    /// Each inside the one before, deeper than [`CALLS_INSIDE_EACH_OTHER`].
+    /// Nested deeper than [`CALLS_INSIDE_EACH_OTHER`].
     Inside,
 }
 
-/// How many events have happened, and how many more may before the loop is left. They are counted down, so that the loop has one
-/// number to change and to look at.
+/// Counts events so far and events left in this stretch. The latter counts down, so that the loop updates and tests a
+/// single number.
 #[derive(Clone, Debug)]
 pub(super) struct Stretch {
-    /// How many will have happened at the end.
+    /// Total events at the end of the stretch.
     total: u64,
-    /// How many of them are to come.
+    /// Events left in the stretch.
     left: u64,
 }
 
@@ -57,36 +57,36 @@ impl Stretch {
         self.total - self.left
     }
 
-    /// Another stretch of so many events, one at least.
+    /// Begins another stretch of at most `events` events, but at least one.
     pub(super) fn begin(&mut self, events: u64) {
         let so_far = self.events();
         self.total = so_far.saturating_add(events.max(1));
         self.left = self.total - so_far;
     }
 
-    /// One more event has happened; whether it was the last.
+    /// Counts one event; returns whether it was the last.
     #[inline(always)]
     pub(super) fn is_over(&mut self) -> bool {
         self.left -= 1;
         self.left == 0
     }
 
-    /// It ends with the event that is happening.
+    /// Ends the stretch with the current event.
     fn end(&mut self) {
-        // Where nothing is happening, it has ended already.
+        // If no event is being processed, the stretch has already ended.
         self.total -= self.left.saturating_sub(1);
         self.left = self.left.min(1);
     }
 }
 
-/// When to look next.
+/// Thresholds for the next check.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
-    /// After so many more activations of this instant; 0 once it is known to be endless.
+    /// Activations left at this instant before the check; 0 once the loop is known to be endless.
     pub(super) patience: u32,
-    /// Beyond so many frames.
+    /// Number of frames that triggers the check.
     pub(super) frames: usize,
-    /// The instant of the last look, and how often it has been looked at.
+    /// The instant of the last check, and the number of checks at it.
     looked_at: Time,
     looks: u32,
 }
@@ -96,23 +96,23 @@ impl Watch {
         Watch { patience: PATIENCE, frames: CALLS_INSIDE_EACH_OTHER as usize, looked_at: 0, looks: 0 }
     }
 
-    /// Time goes forward.
+    /// Resets the counter when time advances.
     #[inline(always)]
     pub(super) fn next_instant(&mut self) {
         self.patience = PATIENCE;
     }
 
-    /// One more activation; true where it has to be looked whether this instant is endless.
+    /// Counts one activation; returns whether a check is due.
     #[inline(always)]
     pub(super) fn is_due(&mut self) -> bool {
-        // Saturating, since somebody may go on with what is known to be endless.
+        // Saturating, because a run may be continued after an endless loop was detected.
         self.patience = self.patience.saturating_sub(1);
         self.patience == 0
     }
 }
 
 impl Core {
-    /// Whether this instant has gone on for too long, now that it has gone on for longer than one at a glance.
+    /// Checks for an endless loop after many activations at one instant.
     #[cold]
     pub(super) fn is_endless(&mut self, next: CallId) -> bool {
         if let Some(frame) = self.calls.get(next) {
@@ -133,7 +133,8 @@ impl Core {
 }
 
 impl<C: Component> Engine<C> {
-    /// Looks how deep the calls are, now that there are more than when it was looked last.
+    /// Checks the nesting depth, because the number of frames exceeds the threshold, and sets the next threshold to twice
+    /// that number.
     #[cold]
     pub(super) fn look_at_depth(&mut self) -> Result<(), Stuck> {
         self.core.watch.frames = 2 * self.core.calls.frames();

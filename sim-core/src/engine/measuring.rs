@@ -1,4 +1,4 @@
-//! What is measured of groups of nodes, and of nodes.
+//! Measures of groups of nodes, and of nodes.
 
 use super::{Component, Core, Engine};
 use crate::attempts::Attempts;
@@ -9,13 +9,15 @@ use crate::outcome::Answer;
 use crate::time::Time;
 
 impl<C: Component> Engine<C> {
-    /// The end of the warm-up: totals start here.
+    /// Ends the warm-up: totals start here.
     pub fn begin_measuring(&mut self) {
         let now = self.core.now;
         for group in &mut self.core.groups {
             group.begin_measuring(now);
         }
         self.core.cpus.begin_measuring(now);
+        self.core.memories.begin_measuring(now);
+        self.core.sockets.begin_measuring(now);
         for passage in &mut self.core.passages {
             passage.attempts.begin_measuring(now);
         }
@@ -27,13 +29,13 @@ impl<C: Component> Engine<C> {
         }
     }
 
-    /// The node may be made to stand still: calls then wait for it whether or not it has a queue of its own, and
-    /// [`Engine::figures_of`] says how many from the beginning.
+    /// Declares that the node may be paused: calls then wait for it whether or not it has a queue of its own, and
+    /// [`Engine::figures_of`] reports their number from the start.
     pub fn may_stand_still(&mut self, node: NodeId) {
         self.core.standstills.entry(node).or_default();
     }
 
-    /// Adds what a node reports of itself, with the calls that wait for it while it stands still.
+    /// Adds the figures that a node reports, including calls that wait for it while it is paused.
     pub fn figures_of(&self, node: NodeId, into: &mut Figures) {
         let component = &self.nodes[node.0 as usize];
         match self.core.standstills.get(&node) {
@@ -45,6 +47,8 @@ impl<C: Component> Engine<C> {
                 into.merge(&own);
             }
         }
+        self.core.memories.figures_of_node(self.core.now, node, into);
+        self.core.sockets.figures_of_node(node, into);
         for cpu in &self.core.cpus_of[node.0 as usize] {
             self.core.cpus.figures(self.core.now, *cpu, into);
         }
@@ -55,17 +59,17 @@ impl<C: Component> Engine<C> {
         &self.core.groups[group.0 as usize]
     }
 
-    /// The measures of a group, to configure them or to close a window.
+    /// The measures of a group, mutably, for configuring them or closing a window.
     pub fn group_mut(&mut self, group: GroupId) -> &mut Measure {
         &mut self.core.groups[group.0 as usize]
     }
 
-    /// How many groups there are.
+    /// The number of groups.
     pub fn group_count(&self) -> usize {
         self.core.groups.len()
     }
 
-    /// The calls that have passed through a node that lets calls pass, or did so once ([`crate::Cx::let_pass`]).
+    /// The attempts that passed through a node that is or was a passage ([`crate::Cx::let_pass`]).
     pub fn passed(&self, node: NodeId) -> Option<&Attempts> {
         let passage = self.core.passage_of.get(&node)?;
         Some(&self.core.passages[*passage as usize].attempts)
@@ -76,12 +80,12 @@ impl<C: Component> Engine<C> {
         &self.core.group_names[group.0 as usize]
     }
 
-    /// Measures a group by operation as well, of which there are so many in all.
+    /// Also measures a group by operation; `ops` is the number of operations.
     pub fn keep_ops(&mut self, group: GroupId, ops: usize) {
         self.core.groups[group.0 as usize].keep_ops(ops);
     }
 
-    /// Calls that have come to a group and are not answered yet.
+    /// Calls that have arrived at a group and are not yet answered.
     pub fn open_in(&self, group: GroupId) -> Vec<Open> {
         let mut open = Vec::new();
         self.each_open(|at, frame| {
@@ -92,7 +96,7 @@ impl<C: Component> Engine<C> {
         open
     }
 
-    /// Every open call with each group in which it is under way: a call that was passed on, or is its own first attempt, is
+    /// Visits every open call with each group it is in: a call that was passed on, or that is its own first attempt, is
     /// in several.
     pub(super) fn each_open(&self, mut visit: impl FnMut(GroupId, &Frame)) {
         for (_, frame) in self.core.calls.iter() {
@@ -107,17 +111,17 @@ impl<C: Component> Engine<C> {
     }
 }
 
-/// A call that is under way.
+/// An open call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Open {
-    /// When it arrived; of a request, when it should have been sent.
+    /// When it arrived; for a request, its intended send time.
     pub since: Time,
-    /// What it asks for.
+    /// The operation.
     pub op: u16,
 }
 
 impl Core {
-    /// A call to a group is answered.
+    /// Measures the end of a call to a group.
     #[inline(always)]
     pub(super) fn ended(&mut self, group: GroupId, frame: &Frame, answer: Answer) {
         let measure = &mut self.groups[group.0 as usize];

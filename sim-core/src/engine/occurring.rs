@@ -1,4 +1,4 @@
-//! Events that are not a node's own: calls and answers on their way, machines, chores.
+//! Events not addressed to a node: calls and answers in transit, machines, chores.
 
 use super::{Aside, Component, Cx, Engine, Event, Kind, Next, pack_event, records};
 use crate::calls::*;
@@ -6,7 +6,7 @@ use crate::conditions::Stashed;
 use crate::time::Time;
 
 impl<C: Component> Engine<C> {
-    /// An event that is not a node's own, but one of a call on its way, or of a machine; `None` where that is all.
+    /// Handles an event that is not addressed to a node; `None` if nothing follows.
     #[inline(never)]
     pub(super) fn happen_on_the_way(&mut self, event: Event) -> Option<Next> {
         Some(match event.kind {
@@ -42,7 +42,7 @@ impl<C: Component> Engine<C> {
                     return None;
                 }
                 if frame.flags & DELIVERED == 0 {
-                    // It overtook the call, which will find itself closed when it arrives.
+                    // The cancellation overtook the call, which will find itself closed on arrival.
                     self.core.free(call.index);
                     return None;
                 }
@@ -64,7 +64,7 @@ impl<C: Component> Engine<C> {
             }
             Kind::Begin => {
                 let call = CallId::from_bits(event.data.get());
-                // Whoever was to see it may have died at this instant.
+                // The callee may have died at this instant.
                 let frame = self.core.calls.get(call).filter(|frame| frame.flags & REPLYING == 0)?;
                 let (arrived, is_counted) = (frame.since, frame.flags & BACKGROUND == 0);
                 let node = NodeId(event.node);
@@ -84,7 +84,7 @@ impl<C: Component> Engine<C> {
         })
     }
 
-    /// A call is seen at last that had to wait for its node to go on.
+    /// Delivers a call that had to wait for its node to resume.
     #[inline(never)]
     fn taken_up(&mut self, node: NodeId, call: CallId, arrived: Time) -> Next {
         let (group, stood) = (usize::from(self.core.nodes[node.0 as usize].group.0), self.core.now - arrived);
@@ -94,7 +94,7 @@ impl<C: Component> Engine<C> {
         let next = self.nodes[node.0 as usize].on_call(&mut Cx { core: &mut self.core, node }, call);
         let measure = &mut self.core.groups[group];
         measure.stood = 0;
-        // Who has no queue of its own does not say that its calls have waited.
+        // A node without a queue of its own does not record the wait itself.
         let has_queue = self.core.standstills.get(&node).is_some_and(|standstill| standstill.has_queue);
         if !has_queue && measure.wait.count() == timed {
             measure.waited(arrived, stood);
@@ -106,7 +106,7 @@ impl<C: Component> Engine<C> {
         self.core.cpus.armed(cpu, None);
         self.core.cpus.complete(self.core.now, cpu);
         self.core.arm_cpu(cpu);
-        // One at a time: what the first leads to may take back another that is complete at this instant.
+        // One at a time: the effects of one job may cancel another that completes at this instant.
         while let Some((node, epoch, timer)) = self.core.cpus.next_due() {
             if self.core.nodes[node.0 as usize].epoch != epoch {
                 continue;

@@ -1,8 +1,8 @@
-//! Passages: nodes through which every call goes on to one other node, and its answer back, with nothing decided.
+//! Passages: nodes that forward every call to one other node, and its answer back, without any decision.
 //!
-//! Most links of a network have no policy. Such a node says so once ([`Cx::let_pass`]) and is not asked any more: the
-//! engine measures the call at both nodes and counts the attempt. What comes out is what the node would do by itself
-//! with [`Cx::pass_on`].
+//! Most links of a network have no policy. Such a node declares this once ([`Cx::let_pass`]) and is no longer invoked:
+//! the engine measures the call at both nodes and counts the attempt. The results are identical to those of a node that
+//! uses [`Cx::pass_on`] itself.
 
 use super::{Core, Cx, NodeState, To};
 use crate::attempts::Attempts;
@@ -11,19 +11,19 @@ use crate::conditions::Ways;
 use crate::random::{Birth, Key};
 use crate::time::Time;
 
-/// In a node's state: calls do not just pass.
+/// The passage value of a node that is not a passage.
 pub(super) const CLOSED: u32 = u32::MAX;
 
-/// In the same place: the node does not want to know how its requests end.
+/// The passage value of a node that ignores the answers to its requests.
 pub(super) const DEAF: u32 = u32::MAX - 1;
 
-/// Whether a call to a node does not arrive at the instant at which it is sent, though nothing lies between: its host is dead.
+/// Whether a call to a node fails to arrive immediately even over a trivial path, because its host is dead.
 #[inline(always)]
 pub(super) fn is_lost(down: u32, nodes: &[NodeState], node: NodeId) -> bool {
     down > 0 && nodes[node.0 as usize].condition.is_silent()
 }
 
-/// Where the calls of a node go.
+/// Where the calls of a passage go.
 #[derive(Clone, Debug)]
 pub(super) struct Passage {
     course: Course,
@@ -31,12 +31,12 @@ pub(super) struct Passage {
 }
 
 impl Core {
-    /// Turns `call`, which has just come to `node`, into the same call to another node. False where that is not what
-    /// making a call there would be: something lies between here and there or has to be kept apart.
+    /// Turns `call`, which has just arrived at `node`, into a call to another node. False if the result would differ
+    /// from making a call: a path is not trivial, or the two must be kept apart.
     #[inline(always)]
     pub(super) fn pass_on(&mut self, node: NodeId, call: CallId, to: &To, ticket: u32) -> bool {
         let frame = self.calls.at_mut(call.index);
-        // The request that was lent keeps its profile, wherever its attempt goes.
+        // A lent request keeps its profile, whatever the target of its attempt.
         let is_other = to.is_retry || to.profile.is_some() && frame.flags & LENT != 0;
         let is_passed = !is_other
             && !is_lost(self.down, &self.nodes, to.node)
@@ -47,8 +47,8 @@ impl Core {
         is_passed
     }
 
-    /// Makes of the frame of a request to `node`, which goes there at once, that of the call that it will be behind the
-    /// node, if calls pass there. The node's group, and whether they do.
+    /// Turns the frame of a request to `node`, which arrives there immediately, into that of the call behind the node,
+    /// if the node is a passage. Returns the node's group and whether the call passed.
     #[inline(always)]
     pub(super) fn pass_from_the_start(&mut self, node: NodeId, frame: &mut Frame) -> (GroupId, bool) {
         let state = &self.nodes[node.0 as usize];
@@ -63,7 +63,7 @@ impl Core {
         (group, true)
     }
 
-    /// Lets `call` pass through `node`, where calls pass.
+    /// Lets `call` pass through `node`, which is a passage.
     #[inline(always)]
     pub(super) fn pass_through(&mut self, node: NodeId, call: CallId, passage: u32) -> bool {
         let passage = &mut self.passages[passage as usize];
@@ -73,13 +73,13 @@ impl Core {
             return false;
         }
         passage.attempts.begin(false);
-        // A deadline does not travel along over what does not propagate it.
+        // A passage does not propagate deadlines.
         self.calls.columns.set_deadline(call.index, Time::MAX);
         true
     }
 }
 
-/// Where a call that is passed on goes, ready to use.
+/// The target of forwarded calls, precomputed.
 #[derive(Clone, Copy, Debug)]
 struct Course {
     node: NodeId,
@@ -93,7 +93,7 @@ impl Course {
         Course { node: to.node, path: to.path, birth: Birth::of(to.link, to.ordinal) }
     }
 
-    /// Makes of the frame of a call to `node` that of the same call to another one, if nothing tells the two apart.
+    /// Turns the frame of a call to `node` into that of the same call to the target, if the two are indistinguishable.
     #[inline(always)]
     fn turn(&self, frame: &mut Frame, ways: &Ways, now: Time, node: NodeId, ticket: u32) -> bool {
         if frame.via != DIRECT || frame.flags & BACKGROUND != 0 || frame.since != now {
@@ -112,16 +112,16 @@ impl Course {
 }
 
 impl Cx<'_> {
-    /// From now on this node, which nobody calls, is not told how the requests that it begins end.
+    /// From now on this node, which receives no calls, is not notified of the answers to its requests.
     pub fn ignore_answers(&mut self) {
         self.core.nodes[self.node.0 as usize].passage = DEAF;
     }
 
-    /// From now on every call to this node passes on to `to` without asking it, as by [`Cx::pass_on`] and without a
-    /// deadline; `None` ends that. The node is still asked where passing on would not be the same as calling.
+    /// From now on every call to this node is forwarded to `to` without invoking the node, as by [`Cx::pass_on`] and
+    /// without a deadline; `None` ends this. The node is still invoked when forwarding would differ from calling.
     ///
     /// # Panics
-    /// Where `to` has a profile of its own, or is a retry: such calls are made one by one.
+    /// If `to` has a profile of its own or is a retry: such calls are made individually.
     pub fn let_pass(&mut self, to: Option<To>) {
         let core = &mut *self.core;
         let group = core.nodes[self.node.0 as usize].group;

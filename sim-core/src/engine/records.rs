@@ -1,14 +1,16 @@
-//! Records and calls without a caller: what outlives the call that brought it, and what begins by itself.
+//! Records and calls without a caller: data that outlives the call that brought it, and calls that a node begins by
+//! itself.
 //!
-//! A node stores a record of a call that it serves ([`Cx::store`]) and leases it to whoever asks for one ([`Cx::lease`]): the
-//! answer to that call says which record it is ([`Cx::hand_out`], [`Cx::leased`]), or which several they are ([`Cx::enclose`],
-//! [`Cx::take_out`]), and a delivery is a call made of the record ([`Cx::deliver`]). Only the node that stores a record moves it,
-//! and no crash does, unless the node's records do not outlive it ([`Cx::set_volatile`]).
+//! A node stores a record of a call that it serves ([`Cx::store`]) and leases it to a node that asks for one
+//! ([`Cx::lease`]). The answer to that call names the record ([`Cx::hand_out`], [`Cx::leased`]) or several of them
+//! ([`Cx::enclose`], [`Cx::take_out`]), and a delivery is a call made from the record ([`Cx::deliver`]). Only the node
+//! that stores a record moves it. Records survive crashes, unless the node's records are volatile
+//! ([`Cx::set_volatile`]).
 //!
-//! A call that a node begins by itself over a network ([`Cx::begin`]) is no work that anybody is waiting for: it stands open
-//! without being measured and costs no event until it is answered. When the node that began it crashes, its connection
-//! ends: nobody hears the answer, and the callee is told by [`Component::on_cancel`](super::Component::on_cancel) after
-//! the time that the way there takes, unless the way is cut.
+//! A call that a node begins by itself over a network ([`Cx::begin`]) is not work that a caller waits for: it stays
+//! open without being measured and costs no event until it is answered. When the node that began it crashes, the
+//! connection ends: the answer is dropped, and the callee is told by
+//! [`Component::on_cancel`](super::Component::on_cancel) after the network delay, unless the path is cut.
 
 use super::{Component, Core, Cx, Engine, Event, Kind, Profile, Word};
 use crate::baggage::Baggage;
@@ -18,113 +20,113 @@ use crate::random::Key;
 use crate::records::{Done, Ended, Record, RecordId};
 use crate::time::Time;
 
-/// Marks that a node's own call ends, among the cancellations.
+/// Marks a cancellation as the end of a call that a node began by itself.
 pub(super) const IS_TALK: u8 = 1;
 
-/// A call that a node begins by itself, to talk to another one.
+/// A call that a node begins by itself, to communicate with another one.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin {
-    /// Who serves it.
+    /// The serving node.
     pub to: NodeId,
-    /// Row of the path table; 0 is no network.
+    /// Row of the path table; 0 for no network.
     pub path: u16,
-    /// The key of its draws, such as those of the network.
+    /// The key of its random draws, such as those of the network.
     pub key: Key,
-    /// What it is about, for whoever serves it: [`Cx::ticket`] …
+    /// First value passed to the serving node: [`Cx::ticket`].
     pub ticket: u32,
-    /// … and [`Cx::memo`].
+    /// Second value passed to the serving node: [`Cx::memo`].
     pub memo: u64,
 }
 
-/// What a record says to whoever gets it.
+/// The content of a record.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Message {
-    /// The key of the call that it was made of.
+    /// The key of the call it was made from.
     pub key: Key,
     /// Row of that call's profile.
     pub profile: u16,
     /// Its priority.
     pub priority: u8,
-    /// What it carried.
+    /// The baggage of that call.
     pub baggage: Baggage,
 }
 
 impl Cx<'_> {
-    /// Stores a record of `call`, which this node serves, behind those that wait. `key` is what the keys of its deliveries
-    /// come from.
+    /// Stores a record of `call`, which this node serves, behind the waiting records. The keys of its deliveries derive
+    /// from `key`.
     pub fn store(&mut self, call: CallId, key: Key) -> RecordId {
         let Core { calls, records, now, .. } = &mut *self.core;
         let Frame { profile, priority, .. } = *calls.at(call.index);
-        // A deadline ends here: nobody waits for a record.
+        // The deadline ends here: no caller waits for a record.
         let baggage = Baggage { deadline: Time::MAX, ..calls.columns.baggage(call.index) };
         let record = records.store(self.node, *now, key.bits(), profile, priority, baggage);
         self.core.record_takes_part(record);
         record
     }
 
-    /// The oldest record that waits here.
+    /// The oldest record waiting here.
     pub fn first_record(&self) -> Option<RecordId> {
         self.core.records.first(self.node)
     }
 
-    /// What there is to know of a record, wherever it is stored; `None` once it has ended.
+    /// A record, wherever it is stored; `None` once it has ended.
     pub fn record(&self, record: RecordId) -> Option<Record> {
         self.core.records.get(record)
     }
 
-    /// The newest record that waits here.
+    /// The newest record waiting here.
     pub fn last_record(&self) -> Option<RecordId> {
         self.core.records.last(self.node)
     }
 
-    /// The record that waits behind one that does; `None` also where that one does not.
+    /// The record behind a waiting record; `None` also if that record is not waiting.
     pub fn record_after(&self, record: RecordId) -> Option<RecordId> {
         self.core.records.after(record)
     }
 
-    /// The record that waits before one that does; `None` also where that one does not.
+    /// The record ahead of a waiting record; `None` also if that record is not waiting.
     pub fn record_before(&self, record: RecordId) -> Option<RecordId> {
         self.core.records.before(record)
     }
 
-    /// The record at a place that was kept from [`RecordId::place`], which has not ended.
+    /// The record at a place obtained from [`RecordId::place`]; the record must not have ended.
     pub fn record_at(&self, place: u32) -> Option<RecordId> {
         self.core.records.id(place)
     }
 
-    /// How many records wait here.
+    /// The number of records waiting here.
     pub fn records_waiting(&self) -> u64 {
         self.core.records.waiting(self.node)
     }
 
-    /// How many records wait at another node.
+    /// The number of records waiting at another node.
     pub fn records_waiting_at(&self, node: NodeId) -> u64 {
         self.core.records.waiting(node)
     }
 
-    /// What the call carried that a record was made of.
+    /// The baggage of the call that a record was made from.
     pub fn baggage_of(&self, record: RecordId) -> Baggage {
         self.core.records.baggage(record)
     }
 
-    /// Whether a crash of this node ends its records.
+    /// Sets whether a crash of this node ends its records.
     pub fn set_volatile(&mut self, is_volatile: bool) {
         self.core.records.set_volatile(self.node, is_volatile);
     }
 
-    /// From now on records may wait here for ever: no run goes on for them.
+    /// From now on records may wait here forever and do not keep a run alive.
     pub fn set_final(&mut self) {
         self.core.records.set_final(self.node);
     }
 
-    /// From now on it is known of which calls a record of `node` has been made on which work has ended well.
+    /// From now on remembers the keys of the records of `node` whose work has succeeded.
     pub fn remember_done(&mut self, node: NodeId) {
         self.core.records.remember_done(node);
     }
 
-    /// `delivery`, the work on a record of `node`, has ended well; the record was made of a call with this key. `None` where it has
-    /// left its store and nobody knows any more. `about` is what it is about, where that is known. What others still do for the
-    /// record is in vain.
+    /// Reports that `delivery`, working on a record of `node`, has succeeded; `key` is the key of the call the record
+    /// was made from, `about` its data key, if known. `None` if the record has left its store and its result is no
+    /// longer known. Other work on the record is redundant from now on.
     pub fn done(
         &mut self,
         delivery: CallId,
@@ -141,40 +143,41 @@ impl Cx<'_> {
         done
     }
 
-    /// The work on a record has failed for good.
+    /// Reports that the work on a record has failed permanently.
     pub fn failed_for_good(&mut self, record: RecordId) {
         if self.core.records.get(record).is_some() {
             self.core.record_has_played(record, true);
         }
     }
 
-    /// Whether the work on a record of `node`, or on another one made of the same call, which has this key, has ended well; `None`
-    /// where it has left its store and nobody knows any more.
+    /// Whether the work on a record of `node`, or on another record made from the call with this key, has succeeded;
+    /// `None` if the record has left its store and its result is no longer known.
     pub fn is_done(&self, node: NodeId, record: RecordId, key: Key) -> Option<bool> {
         self.core.records.is_done(node, record, key.bits())
     }
 
-    /// Leases a record that waits to `holder`; the how-manieth lease of it this is.
+    /// Leases a waiting record to `holder`. Returns how often it has been leased, including this time.
     pub fn lease(&mut self, record: RecordId, holder: NodeId) -> u32 {
         self.core.records.lease(record, holder)
     }
 
-    /// Writes into `call`, which a node has begun and which will be answered with it, a record that was leased, with the number
-    /// of its lease.
+    /// Writes a leased record into `call`, which a node began and which will be answered with it, together with the
+    /// number of its lease.
     pub fn hand_out(&mut self, call: CallId, record: RecordId, receives: u32) {
         let frame = self.core.calls.at_mut(call.index);
         frame.memo = record.to_bits();
         frame.ticket = receives;
     }
 
-    /// The record that `call`, which this node has begun and which is being answered, has brought, and the how-manieth lease
-    /// of it this is; 0 where it has brought none, or several.
+    /// The record brought by the answer to `call`, which this node began, and the number of its lease; 0 if it brought
+    /// none, or several.
     pub fn leased(&self, call: CallId) -> (RecordId, u32) {
         let frame = self.core.calls.at(call.index);
         (RecordId::from_bits(frame.memo), frame.ticket)
     }
 
-    /// Encloses records with `call`, each with the number of its lease: its ticket becomes `ticket`, and its memo names them.
+    /// Attaches records to `call`, each with the number of its lease: sets its ticket to `ticket`, and its memo to
+    /// their parcel.
     pub fn enclose(&mut self, call: CallId, ticket: u32, records: Vec<(RecordId, u32)>) {
         let Core { parcels, calls, .. } = &mut *self.core;
         let number = match records.is_empty() {
@@ -185,7 +188,7 @@ impl Cx<'_> {
         (frame.ticket, frame.memo) = (ticket, u64::from(number));
     }
 
-    /// The records enclosed with `call`.
+    /// The records attached to `call`.
     pub fn enclosed(&self, call: CallId) -> &[(RecordId, u32)] {
         match self.core.calls.at(call.index).memo as u32 {
             0 => &[],
@@ -193,7 +196,7 @@ impl Cx<'_> {
         }
     }
 
-    /// Takes out the records enclosed with `call`.
+    /// Takes out the records attached to `call`.
     pub fn take_out(&mut self, call: CallId) -> Vec<(RecordId, u32)> {
         match self.core.calls.at(call.index).memo as u32 {
             0 => Vec::new(),
@@ -201,8 +204,8 @@ impl Cx<'_> {
         }
     }
 
-    /// Whether what the node that has begun `call` says at this instant gets through to this one: it is there, it does not stand
-    /// still, and the way is open.
+    /// Whether a message sent now by the node that began `call` gets through to this node: the beginner is up and not
+    /// paused, and the path is not cut.
     pub fn is_within_reach(&self, call: CallId) -> bool {
         let frame = self.core.calls.at(call.index);
         let condition = &self.core.nodes[self.beginner(call).0 as usize].condition;
@@ -210,13 +213,13 @@ impl Cx<'_> {
         is_there && !self.core.ways.path(frame.path).is_cut()
     }
 
-    /// Moves a record to the store of another node, which is not told. There it counts as stored now, or when it was stored
-    /// first, where it keeps its age.
+    /// Moves a record to the store of another node, without notifying that node. There it counts as stored now, or at
+    /// its original time if `keeps_age` is set.
     pub fn move_record(&mut self, record: RecordId, to: NodeId, keeps_age: bool, how: Ended) -> Option<RecordId> {
         let Record { stored, .. } = self.core.records.get(record)?;
         let stored = if keeps_age { stored } else { self.core.now };
         if how == Ended::Dead {
-            // What becomes of it later, in other hands, does not mend what its request set off.
+            // Later success elsewhere does not change the failure of its request's undertaking.
             self.core.record_has_played(record, true);
         }
         let moved = self.core.records.copy_to(record, to, stored);
@@ -225,42 +228,42 @@ impl Cx<'_> {
         Some(moved)
     }
 
-    /// A record that was leased waits again, before those that were stored later. `counts` says whether this lease does.
+    /// Returns a leased record to the waiting records, ahead of those stored later. `counts` is whether this lease
+    /// counts.
     pub fn put_back(&mut self, record: RecordId, counts: bool) {
         self.core.records.put_back(record, counts);
     }
 
-    /// A record ends.
+    /// Ends a record.
     pub fn end_record(&mut self, record: RecordId, how: Ended) {
         self.core.end_record(record, how);
     }
 
-    /// The records of this node that are leased to `holder` (`None`: to anybody), those leased last first.
+    /// The records of this node that are leased to `holder` (`None`: to any node), most recent lease first.
     pub fn leased_to(&self, holder: Option<NodeId>) -> Vec<RecordId> {
         self.core.records.leased(self.node, holder)
     }
 
-    /// The node that has begun `call` with [`Cx::begin`], whether or not it still waits for the answer.
+    /// The node that began `call` with [`Cx::begin`], whether or not it still waits for the answer.
     pub fn beginner(&self, call: CallId) -> NodeId {
         let frame = self.core.calls.at(call.index);
         debug_assert!(frame.flags & BACKGROUND != 0 && frame.via == DIRECT, "it was begun by a node itself");
         NodeId(frame.via_ticket)
     }
 
-    /// Row of the path that `call` takes, which a node has begun itself.
+    /// Row of the path of `call`, which a node began by itself.
     pub fn path_of(&self, call: CallId) -> u16 {
         self.core.calls.at(call.index).path
     }
 
-    /// Whether `call` is the very call that a link was asked for, which it has passed on or lent, and no attempt of its own
-    /// making.
+    /// Whether `call` is the call that a link received and passed on or lent, rather than a separate attempt.
     pub fn is_own_attempt(&self, call: CallId) -> bool {
         let frame = self.core.calls.at(call.index);
         frame.via != DIRECT || frame.flags & LENT != 0
     }
 
-    /// Begins a call of this node's own; return or post [`super::Next::call`] to send it. Its answer comes to this node's own
-    /// `on_reply`. It is not measured.
+    /// Begins a call of this node's own; return or post [`super::Next::call`] to send it. The answer comes to this
+    /// node's own `on_reply`. The call is not measured.
     pub fn begin(&mut self, begin: Begin) -> CallId {
         let Begin { to, path, key, ticket, memo } = begin;
         let frame = Frame {
@@ -284,15 +287,15 @@ impl Cx<'_> {
         self.core.calls.insert_with(frame, Baggage::EMPTY)
     }
 
-    /// Gives up a call that this node has begun with [`Cx::begin`]: its connection ends.
+    /// Gives up a call that this node began with [`Cx::begin`] and closes its connection.
     pub fn hang_up(&mut self, call: CallId) {
         if self.core.calls.is_open(call) {
             self.core.hang_up(call);
         }
     }
 
-    /// Begins the delivery of a record to `to`: a call of this node's own that carries what the record was made of. `key` is
-    /// the key of its draws; `op` says what is asked, where that is not what was asked of the record's node.
+    /// Begins the delivery of a record to `to`: a call of this node's own that carries the content of the record. `key`
+    /// is the key of its draws; `op` is the operation, if it differs from the one requested of the record's node.
     pub fn deliver(
         &mut self,
         to: NodeId,
@@ -312,17 +315,17 @@ impl Cx<'_> {
         call
     }
 
-    /// `delivery` of a record, which this node has begun, has ended.
+    /// Ends the `delivery` of a record, which this node began.
     pub fn delivered(&mut self, record: RecordId, delivery: CallId) {
         self.core.end_delivery(record, delivery);
     }
 
-    /// `call`, which this node has just begun, does what others have done before.
+    /// Marks `call`, which this node has just begun, as redundant: other calls have already done the same work.
     pub fn in_vain(&mut self, call: CallId) {
         self.core.is_in_vain(call);
     }
 
-    /// What whoever has got a record knows of it, whatever becomes of the record; `None` where it has ended.
+    /// The content of a record, which stays valid whatever happens to the record; `None` if the record has ended.
     pub fn message(&self, record: RecordId) -> Option<Message> {
         let Record { key, profile, priority, .. } = self.core.records.get(record)?;
         Some(Message { key: Key::from_bits(key), profile, priority, baggage: self.core.records.baggage(record) })
@@ -330,8 +333,8 @@ impl Cx<'_> {
 }
 
 impl Core {
-    /// What crashed nodes have begun by themselves goes on for nobody where others serve it. Whoever serves a call that was
-    /// begun with [`Cx::begin`] is told, if the way there is open.
+    /// Detaches the calls that crashed nodes began by themselves and that other nodes serve. Callees of calls begun
+    /// with [`Cx::begin`] are told, unless the path is cut.
     pub(super) fn lose_what_was_begun(&mut self, is_gone: &impl Fn(u32) -> bool) {
         let is_theirs = |frame: &Frame| frame.flags & (ROOT | LENT) == ROOT && is_gone(frame.parent);
         let is_inside = |f: &Frame| is_gone(f.node) && f.flags & DELIVERED != 0 && f.flags & REPLYING == 0;
@@ -342,8 +345,8 @@ impl Core {
         }
     }
 
-    /// A call that a node has begun by itself goes on for nobody. Whoever serves one that was begun with [`Cx::begin`] is told,
-    /// if the way there is open.
+    /// Detaches a call that a node began by itself. If it was begun with [`Cx::begin`], its callee is told, unless the
+    /// path is cut.
     fn hang_up(&mut self, call: CallId) {
         let frame = self.calls.at_mut(call.index);
         frame.orphan();
@@ -359,14 +362,14 @@ impl Core {
 }
 
 impl<C: Component> Engine<C> {
-    /// Records that have not ended, by node: those that wait, and those that are leased. Those that may wait for ever are left out.
+    /// Open records by node: waiting ones and leased ones. Stores whose records may wait forever are left out.
     pub fn records_left(&self) -> Vec<(NodeId, u64, u64)> {
         let records = &self.core.records;
         let is_left = |(node, waiting, leased): &(NodeId, u64, u64)| waiting + leased > 0 && !records.is_final(*node);
         records.left().filter(is_left).collect()
     }
 
-    /// How many records of a node wait, how many are leased, and how many have ended in each way since the beginning.
+    /// Waiting, leased and ended records of a node; the ended ones by way of ending, since the start of the run.
     pub fn records_of(&self, node: NodeId) -> (u64, u64, [u64; 6]) {
         let records = &self.core.records;
         let (waiting, leased) =

@@ -1,4 +1,4 @@
-//! Telling what happens: to the node whose entry this is, or to another.
+//! Reporting of happenings, at the node of the current entry or at another.
 
 use super::{Component, Core, Cx, Engine};
 use crate::calls::GroupId;
@@ -16,17 +16,17 @@ impl Core {
 }
 
 impl Cx<'_> {
-    /// Something has happened here, now.
+    /// Reports a happening at this node, now.
     pub fn happened(&mut self, what: &'static Happens) {
         self.core.tell(self.node, what, None);
     }
 
-    /// Something has happened here, now, and concerns somebody else too.
+    /// Reports a happening at this node, now, that also concerns another node or group.
     pub fn happened_about(&mut self, what: &'static Happens, about: About) {
         self.core.tell(self.node, what, Some(about));
     }
 
-    /// Something has happened to another node, now.
+    /// Reports a happening at another node, now.
     pub fn happened_to(&mut self, node: NodeId, what: &'static Happens) {
         self.core.tell(node, what, None);
     }
@@ -36,19 +36,19 @@ impl Cx<'_> {
         self.core.nodes[node.0 as usize].group
     }
 
-    /// True where starting `node` brings it up: it is down, and for one reason only.
+    /// Whether starting `node` would bring it up: it is down for exactly one reason.
     pub fn would_come_up(&self, node: NodeId) -> bool {
         self.core.nodes[node.0 as usize].condition.is_down_once()
     }
 
-    /// For how many reasons the work of `node` stands still.
+    /// The number of reasons for which `node` is paused.
     pub fn pauses(&self, node: NodeId) -> u32 {
         self.core.nodes[node.0 as usize].condition.pauses()
     }
 }
 
 impl<C: Component> Engine<C> {
-    /// Everything that has happened since the run began, the warm-up included.
+    /// All happenings since the start of the run, including the warm-up.
     pub fn happenings(&self) -> &Happenings {
         &self.core.happenings
     }
@@ -58,7 +58,7 @@ impl<C: Component> Engine<C> {
         self.core.nodes[node.0 as usize].group
     }
 
-    /// From now on counts what happens by windows of this width, the second of which begins at `second`.
+    /// Counts happenings by windows of this width from now on; the second window begins at `second`.
     pub fn count_happenings_by(&mut self, window: Span, second: Time) {
         self.core.happenings.count_by(window, second);
     }

@@ -1,4 +1,5 @@
-//! What requests set off ([`crate::undertakings`]): parts that begin and end, and who is told when all are done.
+//! Undertakings of requests ([`crate::undertakings`]): the begin and end of their parts, and notification when all are
+//! done.
 
 use super::{Aside, Component, Core, Cx, Engine};
 use crate::baggage::NO_UNDERTAKING;
@@ -9,7 +10,7 @@ use crate::time::Time;
 use crate::undertakings::UnderWay;
 
 impl Core {
-    /// A part of the undertaking of a call begins.
+    /// Begins another part of the undertaking of a call.
     #[inline]
     pub(super) fn another_part_of(&mut self, index: u32) {
         if self.calls.columns.carries_undertakings() {
@@ -18,7 +19,7 @@ impl Core {
         }
     }
 
-    /// A part of an undertaking has ended.
+    /// Ends a part of an undertaking.
     pub(super) fn part_ends(&mut self, name: u64, failed: bool) {
         if name == NO_UNDERTAKING {
             return;
@@ -28,7 +29,7 @@ impl Core {
         }
     }
 
-    /// The call at an index, which was a part of its own, has ended.
+    /// Ends the call at an index, which was a part in its own right.
     #[inline]
     pub(super) fn part_of_call_ends(&mut self, index: u32, failed: bool) {
         if self.calls.columns.carries_undertakings() {
@@ -37,7 +38,7 @@ impl Core {
         }
     }
 
-    /// A record, which has just been stored, is a part of the undertaking that it carries the name of.
+    /// Makes a newly stored record a part of the undertaking named in its baggage.
     pub(super) fn record_takes_part(&mut self, record: RecordId) {
         if self.calls.columns.carries_undertakings() {
             let name = self.records.baggage(record).undertaking;
@@ -47,7 +48,7 @@ impl Core {
         }
     }
 
-    /// A record has played its part: the work on it has ended well, or never will.
+    /// Ends a record's part: the work on it has succeeded, or never will.
     pub(super) fn record_has_played(&mut self, record: RecordId, failed: bool) {
         if self.calls.columns.carries_undertakings() {
             let name = self.records.baggage(record).undertaking;
@@ -56,7 +57,7 @@ impl Core {
         }
     }
 
-    /// A record ends, in whichever way.
+    /// Ends a record, in any of the ways.
     pub(super) fn end_record(&mut self, record: RecordId, how: Ended) {
         let failed = match how {
             Ended::Acknowledged | Ended::Moved => false,
@@ -66,7 +67,7 @@ impl Core {
         self.records.end(record, how);
     }
 
-    /// Calls that were parts of their own, and whose end whoever began them would have told, are lost in a crash.
+    /// Ends the parts of calls that were lost in a crash, and whose end their beginner can no longer report.
     pub(super) fn lose_parts(&mut self) {
         let is_lost = |core: &Core, call: CallId| core.calls.get(call).is_none_or(|frame| frame.flags & ROOT == 0);
         let lost: Vec<u64> = self.held.keys().copied().filter(|bits| is_lost(self, CallId::from_bits(*bits))).collect();
@@ -78,18 +79,18 @@ impl Core {
 }
 
 impl Cx<'_> {
-    /// Whether what requests set off is followed.
+    /// Whether undertakings are tracked.
     pub fn follows_undertakings(&self) -> bool {
         self.core.calls.columns.carries_undertakings()
     }
 
-    /// A request for an operation, which should have been sent at `began`, is about to begin: the name of its undertaking, for its
-    /// baggage. [`Component::on_settled`] is told when all is done.
+    /// Begins the undertaking of a request for an operation that was due at `began` and is about to be sent. Returns
+    /// its name, for the baggage. [`Component::on_settled`] is called when all of its parts are done.
     pub fn begin_undertaking(&mut self, op: u16, began: Time) -> u64 {
         self.core.undertakings.begin(self.node, op, began)
     }
 
-    /// A request that this node began has been answered: well or not.
+    /// Reports whether a request that this node began was answered successfully.
     pub fn undertaking_answered(&mut self, name: u64, well: bool) {
         if well {
             self.core.undertakings.answered_well(name);
@@ -97,7 +98,8 @@ impl Cx<'_> {
         self.core.part_ends(name, false);
     }
 
-    /// `call`, which this node has just begun, is a part of its undertaking by itself, until [`Cx::played`] or the node's crash.
+    /// Makes `call`, which this node has just begun, a part of its undertaking in its own right, until [`Cx::played`]
+    /// or a crash of the node.
     pub fn takes_part(&mut self, call: CallId) {
         if self.core.calls.columns.carries_undertakings() {
             let name = self.core.calls.columns.undertaking(call.index);
@@ -107,14 +109,15 @@ impl Cx<'_> {
         }
     }
 
-    /// A request that this node began, and that is being answered, was only sent to ask for a result: it does not count as good.
+    /// Excludes a request that this node began, and that is being answered, from the good calls: it was only sent to
+    /// poll for a result.
     pub fn count_aside(&mut self, call: CallId, outcome: Outcome) {
         let frame = self.core.calls.at(call.index);
         let (since, op, now) = (frame.since, self.core.profiles[frame.profile as usize].op, self.core.now);
         self.measure().set_aside(now, since, op, outcome);
     }
 
-    /// The part of `call`, which this node has begun, is over.
+    /// Ends the part of `call`, which this node began.
     pub fn played(&mut self, call: CallId, failed: bool) {
         if let Some(name) = self.core.held.remove(&call.to_bits()) {
             self.core.part_ends(name, failed);
@@ -123,12 +126,12 @@ impl Cx<'_> {
 }
 
 impl<C: Component> Engine<C> {
-    /// The operation of a row of the table of profiles.
+    /// The operation of a row of the profile table.
     pub fn op_of(&self, profile: u16) -> u16 {
         self.core.profiles[usize::from(profile)].op
     }
 
-    /// What a node has begun that is still under way, of requests that have been answered well.
+    /// Undertakings in progress that a node began, of requests answered successfully.
     pub fn under_way(&self, node: NodeId) -> impl Iterator<Item = UnderWay> {
         self.core.undertakings.under_way(node)
     }

@@ -1,4 +1,4 @@
-//! The verbs: what an entry of a component can do to the world around it.
+//! The verbs: how an entry of a component acts on its surroundings.
 
 use super::{Aside, BRANCH, Core, Event, Kind, NodeState, Order, Word};
 use super::{Next, Profile};
@@ -9,73 +9,75 @@ use crate::calls::*;
 use crate::conditions::{Condition, Path};
 use crate::cpu::{CpuId, CpuJob};
 use crate::measure::Measure;
+use crate::memory::{MemoryId, MemoryUse};
 use crate::news::News;
 use crate::outcome::{Answer, Outcome};
 use crate::random::{Draw, Key};
 use crate::time::{Span, Time};
 use crate::timer::Timer;
 
-/// Room is made in advance for so many requests, which is about 100 MB.
+/// Limit on capacity reserved in advance, in requests; about 100 MB.
 const EXPECTED_MAX: usize = 1 << 20;
 
-/// The verbs: what a component can do.
+/// The verbs available to a component.
 pub struct Cx<'a> {
     pub(super) core: &'a mut Core,
     pub(super) node: NodeId,
 }
 
-/// Makes a call: whom it is to, and what makes it differ from its parent.
+/// Parameters of a call: its target, and how it differs from its parent.
 #[derive(Clone, Copy, Debug)]
 pub struct To {
-    /// Who serves it.
+    /// The serving node.
     pub node: NodeId,
-    /// The link, by the hash of its name: tells the draws of this child from those of its siblings …
+    /// The link, by the hash of its name. Together with `ordinal`, separates the draws of this child from those of its
+    /// siblings.
     pub link: u32,
-    /// … together with its ordinal among the parent's calls over that link.
+    /// The ordinal of the call among its parent's calls over that link.
     pub ordinal: u32,
     /// Row of the profile table; `None` to inherit.
     pub profile: Option<u16>,
-    /// Row of the path table; 0 is no network.
+    /// Row of the path table; 0 for no network.
     pub path: u16,
-    /// True where a retry or hedge brings it about.
+    /// Whether a retry or hedge caused the call.
     pub is_retry: bool,
 }
 
-/// An open call, looked at once for all: [`Cx::look`].
+/// The main fields of an open call, read in one go: [`Cx::look`].
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// The call.
     pub call: CallId,
     /// When it arrived here: [`Cx::since`].
     pub since: Time,
-    /// What this node remembers of it: [`Cx::ticket`].
+    /// The value this node stores about it: [`Cx::ticket`].
     pub ticket: u32,
     /// Row of its profile, for [`Cx::op_of`].
     pub profile: u16,
-    /// How important it is: [`Cx::priority`].
+    /// Its priority: [`Cx::priority`].
     pub priority: u8,
-    /// Whether what its time is spent on is of interest to anybody: [`Cx::spent`].
+    /// Whether its time is broken down: [`Cx::spent`].
     pub is_sampled: bool,
 }
 
 impl<'a> Cx<'a> {
-    /// The instant.
+    /// The current instant.
     #[inline]
     pub fn now(&self) -> Time {
         self.core.now
     }
 
-    /// The node whose entry this is.
+    /// The node of the current entry.
     pub fn node(&self) -> NodeId {
         self.node
     }
 
-    /// Its group, as a place of failure.
+    /// The group of this node, as a place of failure.
     pub fn place(&self) -> u16 {
         self.core.nodes[self.node.0 as usize].group.0
     }
 
-    /// An answer of this node's own.
+    /// An answer from this node.
     pub fn answer(&self, outcome: Outcome) -> Answer {
         Answer::new(outcome, self.place())
     }
@@ -110,16 +112,16 @@ impl<'a> Cx<'a> {
         call
     }
 
-    /// Passes `call`, which has just arrived, on to another node as it is: what [`Cx::call`] and passing its answer on
-    /// come to, without a frame of its own. [`Component::on_passed`](super::Component::on_passed) is told of the answer, with this ticket. `None`
-    /// where that is not the same: something lies between here and there or has to be kept apart. Giving up is not
-    /// passed on over this node.
+    /// Passes `call`, which has just arrived, on to another node unchanged. Equivalent to [`Cx::call`] and passing its
+    /// answer on, but without a second frame. The answer goes to [`Component::on_passed`](super::Component::on_passed),
+    /// with this ticket. `None` if the result would differ: a path is not trivial, or the two calls must be kept apart.
+    /// Cancellations do not travel across this node.
     #[inline(always)]
     pub fn pass_on(&mut self, call: CallId, to: To, ticket: u32) -> Option<Next> {
         self.core.pass_on(self.node, call, &to, ticket).then_some(Next::call(call))
     }
 
-    /// Makes a call whose answer nobody waits for.
+    /// Makes a call whose answer is ignored.
     pub fn call_and_forget(&mut self, parent: CallId, to: To) -> CallId {
         let call = self.call(parent, to);
         self.core.another_part_of(call.index);
@@ -131,15 +133,15 @@ impl<'a> Cx<'a> {
         call
     }
 
-    /// There will be so many requests under way, or as many to come: makes room for them now, since tables that grow while they
-    /// are in use are moved again and again.
+    /// Reserves capacity for this many requests in progress or still to come, because tables that grow in use are
+    /// copied again and again.
     pub fn expect(&mut self, requests: usize) {
         self.core.calls.expect(requests.min(EXPECTED_MAX));
         self.core.calendar.expect(requests.min(EXPECTED_MAX));
     }
 
-    /// Begins a request: a call without a parent, whose answer comes to this node's own `on_reply`.
-    /// `key` is the key of its draws, `since` the instant at which it should have been sent.
+    /// Begins a request: a call without a parent, whose answer comes to this node's own `on_reply`. `key` is the key of
+    /// its draws, `since` its intended send time.
     #[inline(always)]
     pub fn request(
         &mut self,
@@ -177,8 +179,8 @@ impl<'a> Cx<'a> {
         call
     }
 
-    /// Goes on working for `call` after it is answered: a twin of it that has no caller. The answer itself is posted by
-    /// the component for the original.
+    /// Continues working for `call` after its answer: returns a copy of it that has no caller. The component posts the
+    /// answer for the original.
     pub fn detach(&mut self, call: CallId) -> CallId {
         let mut frame = *self.core.calls.at(call.index);
         frame.parent = NONE;
@@ -189,8 +191,8 @@ impl<'a> Cx<'a> {
         self.core.calls.insert_like(frame, call.index)
     }
 
-    /// A part of the work for `call` that goes on side by side with the rest of it, with draws of its own. It is served
-    /// by this node, is not measured, and ends with [`Cx::end_branch`].
+    /// Begins a part of the work for `call` that runs in parallel, with draws of its own. The branch is served by this
+    /// node, is not measured, and ends with [`Cx::end_branch`].
     pub fn branch(&mut self, call: CallId, ordinal: u32) -> CallId {
         let mut frame = *self.core.calls.at(call.index);
         frame.key = Key::from_bits(frame.key).child(BRANCH, ordinal).bits();
@@ -207,7 +209,7 @@ impl<'a> Cx<'a> {
         branch
     }
 
-    /// A branch has come to its end, and is not given up: if its caller goes on now, this branch is what it waited for.
+    /// Ends a branch that was not given up: if its caller continues now, it waited for this branch.
     pub fn join_branch(&mut self, branch: CallId) {
         if self.core.calls.at(branch.index).flags & SAMPLED != 0 {
             self.core.join(branch.index);
@@ -215,7 +217,7 @@ impl<'a> Cx<'a> {
         self.end_branch(branch);
     }
 
-    /// A branch, or a call that was detached, is over. What it still waited for must have been abandoned.
+    /// Ends a branch or a detached call. Calls it still waited for must have been abandoned.
     pub fn end_branch(&mut self, call: CallId) {
         debug_assert!(self.core.calls.at(call.index).flags & BACKGROUND != 0);
         if self.core.calls.at(call.index).parent == NONE {
@@ -224,7 +226,7 @@ impl<'a> Cx<'a> {
         self.core.free(call.index);
     }
 
-    /// The row of a profile, which is added where it is new.
+    /// The row of a profile, added if it is new.
     pub fn intern_profile(&mut self, profile: Profile) -> u16 {
         if let Some(found) = self.core.profiles.iter().position(|p| *p == profile) {
             return found as u16;
@@ -233,7 +235,7 @@ impl<'a> Cx<'a> {
         (self.core.profiles.len() - 1) as u16
     }
 
-    /// A second effect of this entry; happens after what the entry returns, before the next event.
+    /// Posts a second effect of this entry, which happens after the returned one, before the next event.
     #[inline(always)]
     pub fn post(&mut self, next: Next) {
         if next != Next::WAIT {
@@ -246,19 +248,19 @@ impl<'a> Cx<'a> {
         self.core.ring.push_back(next);
     }
 
-    /// The caller stops waiting for `child`, which runs on; its answer will be dropped and its work counts as wasted.
-    /// Nothing happens if it has ended.
+    /// Stops waiting for `child`, which keeps running; its answer will be dropped and its work counts as wasted. No
+    /// effect if `child` has ended.
     pub fn abandon(&mut self, child: CallId) {
         self.core.give_up(child);
     }
 
-    /// Tells the callee of `child` that its answer is no longer wanted. It must have been abandoned first.
+    /// Tells the callee of `child` that its answer is no longer needed. `child` must have been abandoned first.
     pub fn cancel_call(&mut self, child: CallId) {
         if !self.core.calls.is_open(child) {
             return;
         }
         let frame = self.core.calls.at(child.index);
-        // Giving up is not passed on over a node that has passed the call on.
+        // Cancellations do not travel across a node that has passed the call on.
         if frame.via != DIRECT || self.core.ways.path(frame.path).is_cut() {
             return;
         }
@@ -267,7 +269,7 @@ impl<'a> Cx<'a> {
         self.core.calendar.set(self.core.now + delay, Class::First, event);
     }
 
-    /// Sets a timer of the clock: it goes off after so long whatever happens to the node's speed.
+    /// Sets a clock timer: it goes off after `delay`, independently of the node's speed.
     #[inline(always)]
     pub fn after(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
         let event = self.event(Kind::Clock, timer);
@@ -275,47 +277,47 @@ impl<'a> Cx<'a> {
         self.core.calendar.set(at, class, event)
     }
 
-    /// The same for a delay that is a constant of the settings: many such timers cost little.
+    /// The same for a constant delay from the settings: many such timers are cheap.
     #[inline(always)]
     pub fn after_constant(&mut self, delay: Span, class: Class, timer: Timer) -> TimerId {
         let event = self.event(Kind::Clock, timer);
         self.core.calendar.set_after(self.core.now, delay, class, event)
     }
 
-    /// A timer of the clock that is set again whenever it has gone off: [`Cx::set_alarm`]. It is the node's until that
-    /// crashes.
+    /// Creates a clock timer that is set again each time it has gone off: [`Cx::set_alarm`]. It belongs to the node
+    /// until the node crashes.
     pub fn alarm(&mut self, timer: Timer) -> AlarmId {
         let event = self.event(Kind::Clock, timer);
         self.core.calendar.alarm(event)
     }
 
-    /// An alarm goes off at this instant, and not when it was to go off before.
+    /// Sets an alarm to go off at `at`, replacing its previous setting.
     #[inline(always)]
     pub fn set_alarm(&mut self, alarm: AlarmId, at: Time, class: Class) {
         debug_assert!(at >= self.core.now, "time goes forward");
         self.core.calendar.set_alarm(alarm, at, class);
     }
 
-    /// An alarm does not go off; false if it was not set.
+    /// Clears an alarm; false if it was not set.
     pub fn clear_alarm(&mut self, alarm: AlarmId) -> bool {
         self.core.calendar.clear_alarm(alarm)
     }
 
-    /// Takes a timer back; false if it has gone off.
+    /// Cancels a timer; false if it has gone off.
     #[inline]
     pub fn cancel(&mut self, timer: TimerId) -> bool {
         self.core.calendar.cancel(timer) || self.cancel_moved(timer)
     }
 
-    /// The same for one that has another name since the node stood still.
+    /// The same for a timer that got a new id when the node was paused.
     #[cold]
     fn cancel_moved(&mut self, timer: TimerId) -> bool {
         let moved = self.core.standstills.get_mut(&self.node).and_then(|s| s.moved.remove(&timer));
         moved.is_some_and(|timer| self.core.calendar.cancel(timer))
     }
 
-    /// Takes back work that was begun with [`Cx::work`], by the place of its timer and what it was set with; no two timers of
-    /// the node may be set with the same.
+    /// Cancels work begun with [`Cx::work`], identified by the place of its timer and the timer's content, which must
+    /// be unique within the node.
     pub fn cancel_work(&mut self, place: u32, timer: Timer) -> bool {
         let node = self.node.0;
         let is_it = |event: &Event| {
@@ -325,17 +327,17 @@ impl<'a> Cx<'a> {
         if calendar.cancel_at(place, is_it) {
             return true;
         }
-        // It has another place since the node stood still.
+        // The timer has moved because the node was paused.
         let found = calendar.live(is_it);
         found.first().is_some_and(|live| calendar.cancel(live.id))
     }
 
-    /// The node's own clock, which stands still while its work does.
+    /// The node's own clock, which stops while the node is paused.
     pub fn own_clock(&self) -> Time {
         self.core.now - self.core.standstills.get(&self.node).map_or(0, |s| s.total)
     }
 
-    /// Something that takes the node so long to do: slower where a fault makes the node slow.
+    /// Begins work that takes the node `span`; longer if a fault slows the node down.
     #[inline(always)]
     pub fn work(&mut self, span: Span, timer: Timer) -> TimerId {
         let NodeState { condition, epoch, .. } = &self.core.nodes[self.node.0 as usize];
@@ -345,20 +347,20 @@ impl<'a> Cx<'a> {
         self.core.calendar.set(at, Class::First, event)
     }
 
-    /// What a fault that makes the node slow makes of a time that begins now.
+    /// The duration of work that begins now, after the slowdown by faults.
     #[inline]
     pub fn stretched(&self, span: Span) -> Span {
         self.core.nodes[self.node.0 as usize].condition.stretched(span)
     }
 
-    /// Goes on with work that was interrupted: what is left of it keeps its length.
+    /// Resumes interrupted work: the remaining `span` is not stretched again.
     #[inline(always)]
     pub fn work_on(&mut self, span: Span, timer: Timer) -> TimerId {
         let event = self.event(Kind::Work, timer);
         self.core.calendar.set(self.core.now.saturating_add(span), Class::First, event)
     }
 
-    /// Uses a core of `cpu` for so much work, shared with whatever else runs there. The work must not be nothing.
+    /// Uses a core of `cpu` for `work`, shared with the other jobs there. `work` must not be 0.
     pub fn cpu(&mut self, cpu: CpuId, work: Span, timer: Timer) -> CpuJob {
         let epoch = self.core.nodes[self.node.0 as usize].epoch;
         let job = self.core.cpus.add(self.core.now, cpu, work, (self.node, epoch, timer));
@@ -366,19 +368,44 @@ impl<'a> Cx<'a> {
         job
     }
 
-    /// Takes work back; what was left of it, or `None` if it is complete.
+    /// Removes a job. Returns its remaining work, or `None` if it is complete.
     pub fn cpu_take_back(&mut self, cpu: CpuId, job: CpuJob) -> Option<Span> {
         let left = self.core.cpus.remove(self.core.now, cpu, job);
         self.core.arm_cpu(cpu.machine);
         left
     }
 
-    /// How long `cpu` has stood still until now, since the end of the warm-up, because its quota was spent.
+    /// How long `cpu` has been throttled since the end of the warm-up because its quota was spent.
     pub fn cpu_stood(&self, cpu: CpuId) -> Span {
         self.core.cpus.stood(self.core.now, cpu)
     }
 
-    /// Ends all work on `cpu` without completing it.
+    /// This node uses so much memory from now on. Where its machine has less than all there use, the node that uses most.
+    pub fn use_memory(&mut self, account: MemoryId, used: MemoryUse) -> Option<NodeId> {
+        self.core.memories.set(self.core.now, account, used)
+    }
+
+    /// A node's process is killed for using too much memory; that counts.
+    pub fn note_kill(&mut self, node: NodeId) {
+        self.core.memories.note_kill(node);
+    }
+
+    /// How much more memory this node's machine lets it reserve.
+    pub fn memory_room(&self, account: MemoryId) -> u64 {
+        self.core.memories.room(account)
+    }
+
+    /// Asks the supervisor, after this entry, for something that this node cannot do to itself.
+    pub fn ask_supervisor(&mut self, what: u8, data: u64) {
+        self.core.asides.push_back(Aside::Asked { of: self.node, what, data });
+    }
+
+    /// The same on behalf of another node.
+    pub fn ask_supervisor_about(&mut self, of: NodeId, what: u8, data: u64) {
+        self.core.asides.push_back(Aside::Asked { of, what, data });
+    }
+
+    /// Removes all jobs from `cpu` without completing them.
     pub fn cpu_clear(&mut self, cpu: CpuId) {
         self.core.cpus.clear(self.core.now, cpu);
         self.core.arm_cpu(cpu.machine);
@@ -390,7 +417,7 @@ impl<'a> Cx<'a> {
         Event { kind, what: timer.what, epoch, node: self.node.0, data: Word::of(timer.data) }
     }
 
-    /// Random numbers about `call` for one purpose: the same for the same request whatever else happens.
+    /// Random numbers about `call` for one purpose: the same for the same request, whatever else happens.
     #[inline(always)]
     pub fn draw(&mut self, call: CallId, purpose: u32) -> Draw {
         let salt = self.core.nodes[self.node.0 as usize].salt;
@@ -400,8 +427,8 @@ impl<'a> Cx<'a> {
         Key::from_bits(frame.key).draw(salt ^ purpose, nth as u32)
     }
 
-    /// Says what the time of `call` was spent on since that was last said, or since it was made. What is not said before it
-    /// makes a call or is answered was spent on service. Costs one test unless its request is sampled.
+    /// Attributes the time of `call` since the last attribution, or since it was made, to `what`. Time not attributed
+    /// before a further call or the answer counts as service. Costs one bit test unless the request is sampled.
     #[inline]
     pub fn spent(&mut self, call: CallId, what: Spent) {
         if self.core.calls.get(call).is_some_and(|frame| frame.flags & SAMPLED != 0) {
@@ -409,15 +436,15 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Says that so much of the latest time of `call` was spent on this, and on service what was not accounted for before.
+    /// Attributes the last `span` of the time of `call` to `what`, and earlier unattributed time to service.
     pub fn spent_last(&mut self, call: CallId, what: Spent, span: Span) {
         if span > 0 && self.core.calls.get(call).is_some_and(|frame| frame.flags & SAMPLED != 0) {
             self.core.spend_last(call.index, what, GroupId(self.place()), span);
         }
     }
 
-    /// `child`, just made, is another copy of a call that is under way for the same caller. Should it be answered first, the
-    /// time until now was spent on waiting for the other one in vain.
+    /// Marks `child`, just made, as another copy of a call in progress for the same caller. If it is answered first,
+    /// the time until now counts as waiting in vain for the other copy.
     pub fn stand_in(&mut self, child: CallId) {
         if self.core.calls.at(child.index).flags & SAMPLED != 0 {
             self.core.stand_in(child.index);
@@ -429,20 +456,19 @@ impl<'a> Cx<'a> {
         self.core.seed
     }
 
-    /// True while `call` has not ended.
+    /// Whether `call` has not ended.
     #[inline]
     pub fn is_open(&self, call: CallId) -> bool {
         self.core.calls.is_open(call)
     }
 
-    /// When `call` arrived here; for a request, when it should have been sent.
+    /// When `call` arrived here; for a request, its intended send time.
     #[inline]
     pub fn since(&self, call: CallId) -> Time {
         self.core.calls.at(call.index).since
     }
 
-    /// What there is to know of an open call when its turn has come, by an index that was kept from
-    /// [`CallId::index`].
+    /// The main fields of an open call, by an index obtained from [`CallId::index`].
     #[inline(always)]
     pub fn look(&self, index: u32) -> Look {
         let frame = self.core.calls.at(index);
@@ -456,94 +482,94 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// The operation of a row of the table of profiles.
+    /// The operation of a row of the profile table.
     #[inline(always)]
     pub fn op_of(&self, profile: u16) -> u16 {
         self.core.profiles[profile as usize].op
     }
 
-    /// What this node remembers of `call`, if that has not ended.
+    /// The value this node stores about `call`, if the call has not ended.
     #[inline(always)]
     pub fn ticket_if_open(&self, call: CallId) -> Option<u32> {
         self.core.calls.get(call).map(|frame| frame.ticket)
     }
 
-    /// What this node remembers of `call`.
+    /// The value this node stores about `call`.
     #[inline]
     pub fn ticket(&self, call: CallId) -> u32 {
         self.core.calls.at(call.index).ticket
     }
 
-    /// Remembers something of `call`.
+    /// Stores a value about `call`.
     #[inline]
     pub fn set_ticket(&mut self, call: CallId, ticket: u32) {
         self.core.calls.at_mut(call.index).ticket = ticket;
     }
 
-    /// What this node remembers of `call` besides its ticket; 0 unless it was set.
+    /// A second value that this node stores about `call`; 0 unless it was set.
     #[inline]
     pub fn memo(&self, call: CallId) -> u64 {
         self.core.calls.at(call.index).memo
     }
 
-    /// Remembers something more of `call`, of which somebody above must have given up ([`Cx::abandoned_since`]).
+    /// Stores a second value about `call`, which some caller above must have given up ([`Cx::abandoned_since`]).
     pub fn set_memo(&mut self, call: CallId, memo: u64) {
         let frame = self.core.calls.at_mut(call.index);
         debug_assert!(frame.flags & LENT == 0, "who began the request still waits for it");
         frame.memo = memo;
     }
 
-    /// What this node remembers of a request that it began; 0 if nothing.
+    /// The note this node stores about a request that it began; 0 if there is none.
     #[inline(always)]
     pub fn note(&self, request: CallId) -> u64 {
         self.core.calls.note(request.index)
     }
 
-    /// Remembers something of a request that this node has just begun.
+    /// Stores a note about a request that this node has just begun.
     #[inline(always)]
     pub fn set_note(&mut self, request: CallId, note: u64) {
         self.core.calls.set_note(request.index, note);
     }
 
-    /// The open call at an index that was kept from [`CallId::index`].
+    /// The open call at an index obtained from [`CallId::index`].
     #[inline]
     pub fn open_call(&self, index: u32) -> CallId {
         self.core.calls.id(index)
     }
 
-    /// The profile's row of `call`.
+    /// Row of the profile of `call`.
     pub fn profile_row(&self, call: CallId) -> u16 {
         self.core.calls.at(call.index).profile
     }
 
-    /// What `call` is about.
+    /// The profile of `call`.
     #[inline]
     pub fn profile(&self, call: CallId) -> Profile {
         self.core.profiles[self.core.calls.at(call.index).profile as usize]
     }
 
-    /// How important it is; 0 is the most.
+    /// The priority of `call`; 0 is the most important.
     pub fn priority(&self, call: CallId) -> u8 {
         self.core.calls.at(call.index).priority
     }
 
-    /// True where `call` was brought about by a retry or hedge, at any layer above.
+    /// Whether `call` was caused by a retry or hedge, at any layer above.
     pub fn is_retry(&self, call: CallId) -> bool {
         self.core.calls.at(call.index).flags & RETRY != 0
     }
 
-    /// Marks `call` as not (or as) brought about by a retry.
+    /// Marks `call` as caused, or not caused, by a retry.
     pub fn set_retry(&mut self, call: CallId, retry: bool) {
         let frame = self.core.calls.at_mut(call.index);
         frame.flags = if retry { frame.flags | RETRY } else { frame.flags & !RETRY };
     }
 
-    /// True where `call` goes on in the background after its answer.
+    /// Whether `call` continues in the background after its answer.
     pub fn is_background(&self, call: CallId) -> bool {
         self.core.calls.at(call.index).flags & BACKGROUND != 0
     }
 
-    /// The node that `call` came from; `None` for a request, and where nobody waits for the answer.
+    /// The node that made `call`; `None` for a request, and if no caller waits for the answer.
     pub fn caller(&self, call: CallId) -> Option<NodeId> {
         let frame = self.core.calls.at(call.index);
         if frame.via != DIRECT {
@@ -555,7 +581,7 @@ impl<'a> Cx<'a> {
         self.core.calls.parent(frame).map(|parent| NodeId(parent.node))
     }
 
-    /// The key of the draws about the call on behalf of which `call` was made; its own for a request, and where nobody waits
+    /// The draw key of the call on behalf of which `call` was made; its own key for a request, and if no caller waits
     /// for the answer.
     pub fn callers_key(&self, call: CallId) -> Key {
         let frame = self.core.calls.at(call.index);
@@ -564,7 +590,7 @@ impl<'a> Cx<'a> {
         Key::from_bits(callers.unwrap_or(frame.key))
     }
 
-    /// Who serves `call`.
+    /// The node that serves `call`.
     pub fn server(&self, call: CallId) -> NodeId {
         NodeId(self.core.calls.at(call.index).node)
     }
@@ -574,13 +600,13 @@ impl<'a> Cx<'a> {
         Key::from_bits(self.core.calls.at(call.index).key)
     }
 
-    /// True where the caller of `call` itself no longer waits for it; those above may or may not.
+    /// Whether the direct caller of `call` has stopped waiting; callers above it may or may not still wait.
     pub fn is_abandoned(&self, call: CallId) -> bool {
         self.core.calls.at(call.index).flags & ABANDONED != 0
     }
 
-    /// Since when what is done for `call` has been done in vain, since somebody above it no longer waits and nobody else wants
-    /// it; `None` where it is wanted.
+    /// Since when the work for `call` has been wasted, because a caller above has given up and no other caller or node
+    /// needs it; `None` if it is needed.
     #[inline]
     pub fn abandoned_since(&self, call: CallId) -> Option<Time> {
         if self.core.is_all_wanted() {
@@ -596,17 +622,17 @@ impl<'a> Cx<'a> {
         &mut self.core.groups[group.0 as usize]
     }
 
-    /// Whoever listens to the group of a node hears of it, after this entry.
+    /// Notifies the listeners of a node's group, after this entry.
     pub fn announce(&mut self, about: NodeId, news: News) {
         self.core.spread(about, news);
     }
 
-    /// True where `node` can be called.
+    /// Whether `node` accepts calls.
     pub fn is_up(&self, node: NodeId) -> bool {
         self.core.is_up(node)
     }
 
-    /// What the network does to this call on its way.
+    /// The network path at a row of the path table.
     pub fn path(&self, row: u16) -> &Path {
         self.core.ways.path(row)
     }
@@ -619,24 +645,25 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Changes the condition of a node (faults).
+    /// The condition of a node, for faults to change.
     pub fn condition_mut(&mut self, node: NodeId) -> &mut Condition {
         &mut self.core.nodes[node.0 as usize].condition
     }
 
-    /// Changes the speed of a container (faults); work under way goes on at the new speed at once.
+    /// Changes the speed of a container (faults); jobs in progress continue at the new speed immediately.
     pub fn set_cpu_speed(&mut self, cpu: CpuId, factor: f64) {
         self.core.cpus.set_speed(self.core.now, cpu, factor);
         self.core.arm_cpu(cpu.machine);
     }
 
-    /// Fault number `fault` leaves only a share of a machine's cores; `None` where it ends. Several multiply.
+    /// Restricts a machine to a share of its cores through fault number `fault`; `None` ends it. Shares of several
+    /// faults multiply.
     pub fn leave_cores(&mut self, machine: u32, fault: u32, share: Option<f64>) {
         self.core.cpus.leave(self.core.now, machine, fault, share);
         self.core.arm_cpu(machine);
     }
 
-    /// Makes a node slower by a factor (faults), what runs on its cores at once, other work from its next beginning on.
+    /// Slows a node down by a factor (faults): jobs on its cores immediately, other work from its next start.
     pub fn slow_down(&mut self, node: NodeId, factor: f64) {
         let condition = &mut self.core.nodes[node.0 as usize].condition;
         condition.multiply_slowdown(factor);
@@ -646,14 +673,14 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Something to be done to a node after this entry.
+    /// Requests an action on a node, carried out after this entry.
     pub fn order(&mut self, order: Order) {
         self.core.asides.push_back(Aside::Order(order));
     }
 }
 
 impl CallId {
-    /// Index to keep in a waiting line while the call is open; [`Cx::open_call`] leads back.
+    /// An index to store in a waiting line while the call is open; [`Cx::open_call`] converts it back.
     pub fn index(self) -> u32 {
         self.index
     }

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Everybody in one list in the order of joining; every question is answered by looking at all.
+/// All calls in one list in the order of joining; every query scans the whole list.
 #[derive(Clone, Debug, Default)]
 struct Slow {
     waiting: Vec<SlowPlace>,
@@ -148,7 +148,8 @@ proptest! {
                 Step::LeaveUnknown => prop_assert!(!line.remove(call + 1)),
                 Step::Pass(span) => now += span,
                 Step::Change(to) if to != discipline => {
-                    // Those put back lose the place in front of their equals, for want of equals.
+                    // Calls that were put back lose their place in front of their equals, because there are no
+                    // priorities any more.
                     slow.waiting.sort_by_key(|place| if discipline == Discipline::Priority {
                         (place.since, place.priority)
                     } else {
@@ -180,31 +181,31 @@ proptest! {
 #[test]
 fn codel_follows_the_trace_of_follys_own_test() {
     let mut codel = Codel::new(5 * MILLISECOND, 100 * MILLISECOND);
-    // (instant, wait, turned away), in milliseconds from the making of the controller. The first five are folly's.
+    // (instant, wait, rejected), in milliseconds since creation. The first five are folly's.
     let trace = [
         (110, 100, false), // the very first request closes no interval
-        (200, 50, false),  // closes the first one, whose least wait was 100 ms
+        (200, 50, false),  // closes the first one, whose minimum wait was 100 ms
         (200, 50, true),
         (310, 2, false),  // closes the second one
-        (400, 20, true),  // its least wait was 50 ms, and 20 ms is more than twice the target
+        (400, 20, true),  // its minimum wait was 50 ms, and 20 ms is more than twice the target
         (411, 20, false), // closes the third one
-        (420, 20, false), // its least wait was 2 ms
+        (420, 20, false), // its minimum wait was 2 ms
         (511, 1, false),  // the last instant of the fourth one
         (512, 20, false), // closes it
-        (513, 20, false), // its least wait was 1 ms
+        (513, 20, false), // its minimum wait was 1 ms
     ];
     for (at, waited, turned_away) in trace {
         assert_eq!(codel.turns_away(at * MILLISECOND, waited * MILLISECOND), turned_away, "at {at} ms");
     }
 }
 
-/// One who need not wait closes an interval and lowers its least wait; the other disciplines pay no attention.
+/// A call that need not wait closes an interval and lowers its minimum wait; the other disciplines ignore it.
 #[test]
 fn codel_takes_note_of_those_who_are_served_at_once() {
     for (somebody_passes, turned_away) in [(false, 1), (true, 0)] {
         let mut line = Line::new(Discipline::CODEL, None);
         let mut dropped = Vec::new();
-        // Waits of 50 ms in the first interval, and in the second one who waits more than twice the target.
+        // Waits of 50 ms in the first interval, and in the second one call that waits more than twice the target.
         for (number, at) in [(0, 0), (1, 110), (2, 230), (3, 240)] {
             let at = at * MILLISECOND;
             if somebody_passes && number == 2 {
@@ -222,7 +223,7 @@ fn codel_takes_note_of_those_who_are_served_at_once() {
 
 #[test]
 fn codel_spares_a_burst_and_sheds_a_standing_queue() {
-    // One server, 10 ms a request. Five every 200 ms are bursts that drain; ten every 50 ms are twice too many.
+    // One server, 10 ms per request. Five every 200 ms are bursts that drain; ten every 50 ms are twice the capacity.
     for (burst, every, sheds) in [(5u32, 200, false), (10, 50, true)] {
         let mut line = Line::new(Discipline::CODEL, None);
         let mut dropped = Vec::new();
@@ -235,13 +236,13 @@ fn codel_spares_a_burst_and_sheds_a_standing_queue() {
                 }
             }
             if now == 1000 * MILLISECOND {
-                // The first interval begins with the second request, which has had to wait.
+                // The first interval begins with the second request, which had to wait.
                 dropped.clear();
             }
             waits.extend(line.pop(now, &mut dropped).map(|popped| popped.waited));
         }
         assert_eq!(!dropped.is_empty(), sheds);
-        // Without shedding the wait would have grown to five seconds.
+        // Without shedding, the wait would have grown to five seconds.
         let tail = &waits[waits.len() / 2..];
         assert!(tail.iter().all(|&waited| waited <= 210 * MILLISECOND));
     }
@@ -259,7 +260,7 @@ fn adaptive_lifo_turns_to_the_newest_when_the_queue_persists() {
     assert_eq!(next(&mut line, 101), Some(5));
     assert_eq!(next(&mut line, 102), Some(4));
     assert_eq!((next(&mut line, 103), next(&mut line, 103), next(&mut line, 103)), (Some(3), Some(2), None));
-    // The line was empty: first come, first served again.
+    // The line was empty, so it is first come, first served again.
     assert_eq!(line.push(104 * MILLISECOND, 6, 2), Ok(()));
     assert_eq!(line.push(105 * MILLISECOND, 7, 2), Ok(()));
     assert_eq!(next(&mut line, 110), Some(6));

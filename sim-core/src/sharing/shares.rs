@@ -1,4 +1,4 @@
-//! Cores shared by parts: what a group and a host have in common.
+//! Cores shared by parts: the common part of a group and a host.
 
 use std::collections::BTreeMap;
 
@@ -6,33 +6,33 @@ use crate::heap::Heap;
 use crate::slab::{Key, KeyedSlab};
 use crate::time::{Span, Time};
 
-/// The name of a job, for taking it back. A job that is complete or gone is not found by it.
+/// The id of a job, for removing it. A job that is complete or gone is not found.
 pub type JobId = Key;
 
-/// A core, in the unit in which cores are counted here.
+/// One core, in the unit used for cores here.
 pub(super) const CORE: u64 = 1_000_000;
-/// Cores of a machine are bounded so that the arithmetic below cannot overflow.
+/// Maximum number of cores of a machine, so that the arithmetic below cannot overflow.
 pub(crate) const CORES_MAX: f64 = 65_536.0;
-/// Undisturbed speed, in the unit in which speeds are counted here.
+/// Full speed, in the unit used for speeds here.
 pub(crate) const SPEED: u64 = 1_000_000_000;
-/// No fault makes a machine faster than this.
+/// The maximum speed factor through faults.
 pub(super) const SPEED_MAX: f64 = 100.0;
-/// A clock that shows one nanosecond more has advanced by this.
+/// Clock units per nanosecond, as a power of two.
 pub(super) const TICK_SHIFT: u32 = 56;
 pub(super) const TICK: u64 = 1 << TICK_SHIFT;
-/// Cores in use are integrated in this fraction of a millionth of a core.
+/// Cores in use are integrated in units of a millionth of a core divided by two to this power.
 pub(super) const USE_SHIFT: u32 = 24;
 
-/// What the jobs of a part count for against those of others.
+/// The weight of a part's jobs against those of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Weight {
-    /// So much for each job.
+    /// This weight per job.
     Each(u32),
-    /// So much together, however many they are.
+    /// This total weight, regardless of the number of jobs.
     Together(u32),
 }
 
-/// Where a job ends on its part's clock; then by the order of coming.
+/// The end of a job on its part's clock; ties are broken by the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Finish {
     clock: u128,
@@ -43,25 +43,25 @@ pub(super) struct Finish {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Job {
     part: u32,
-    /// The caller's number.
+    /// The caller's key.
     pub(super) key: u32,
     finish: u128,
 }
 
-/// What decides how fast the jobs of a part run, beside what the others want.
+/// The parameters that determine how fast the jobs of a part run, apart from the demand of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Kind {
     pub(super) weight: Weight,
-    /// Most cores that they may use together, in millionths.
+    /// Maximum number of cores that the jobs may use together, in millionths.
     pub(super) limit: Option<u64>,
-    /// Speed against that of an undisturbed core.
+    /// Speed relative to an undisturbed core.
     pub(super) speed: u64,
-    /// How many they are.
+    /// The number of jobs.
     pub(super) len: usize,
 }
 
 impl Kind {
-    /// Most cores that the jobs could use, in millionths.
+    /// Maximum number of cores that the jobs could use, in millionths.
     #[inline]
     pub(super) fn demand(&self) -> u64 {
         let wanted = self.len as u64 * CORE;
@@ -77,24 +77,24 @@ impl Kind {
     }
 }
 
-/// Jobs that run equally fast.
+/// Jobs that run at the same rate.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) kind: Kind,
     pub(super) ends: Heap<Finish>,
-    /// The class that it is in, where classes have several members.
+    /// The part's class. In a crowd, classes have several members.
     class: Option<u32>,
-    /// Counts its changes of class, so that what an earlier class still has of it is known to be old.
+    /// Incremented on each change of class, so that entries in an earlier class are recognised as stale.
     stamp: u32,
-    /// Its clock when it joined the class, and what the class' clock showed then.
+    /// The part's clock when it joined the class, and the class's clock at that time.
     clock: (u128, u128),
-    /// The integral of what it used when it joined the class, and that of the class then.
+    /// The part's integral of use when it joined the class, and the class's at that time.
     used: (u128, u128),
     /// When it last left a class.
     pub(super) left: Time,
 }
 
-/// Where the first job of a member ends on its class' clock.
+/// The end of a member's first job on the clock of its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct First {
     clock: u128,
@@ -102,19 +102,19 @@ pub(super) struct First {
     stamp: u32,
 }
 
-/// Parts of one kind: the jobs of all of them run equally fast.
+/// Parts of one kind: all their jobs run at the same rate.
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     pub(super) kind: Kind,
     pub(super) members: u64,
     pub(super) firsts: Heap<First>,
-    /// The instant to which `clock` and `used` are right.
+    /// The instant for which `clock` and `used` are valid.
     pub(super) at: Time,
-    /// Work that each job would have been given that has been there all the while, in 2⁻⁵⁶ ns.
+    /// The work received by a job that has been present all the time, in 2⁻⁵⁶ ns.
     clock: u128,
-    /// Advance of the clock in a nanosecond.
+    /// Advance of the clock per nanosecond.
     rate: u64,
-    /// Cores of each job, as a fraction, and the speed of the cores, from which `rate` follows.
+    /// Cores per job, as a fraction, and the speed of the cores, which together determine `rate`.
     share: (u128, u128, u128),
     /// Cores in use by each member, in 2⁻²⁴ millionths.
     pub(super) using: u128,
@@ -122,7 +122,7 @@ pub(super) struct Class {
     used: u128,
     /// Whether its members get all they want.
     content: bool,
-    /// When the first job will be complete.
+    /// When its first job completes.
     next: Option<Time>,
 }
 
@@ -162,8 +162,7 @@ impl Class {
         }
     }
 
-    /// Notes that each job now has `numerator / denominator` cores, which run at this speed. False if that is nothing
-    /// new.
+    /// Sets the cores per job to `numerator / denominator`, at this speed of the cores. False if nothing changes.
     #[inline]
     pub(super) fn set_share(&mut self, now: Time, numerator: u128, denominator: u128, speed: u64) -> bool {
         let speed = if self.kind.speed == SPEED { u128::from(speed) } else { scaled(speed, self.kind.speed) };
@@ -176,7 +175,7 @@ impl Class {
         let of_a_core = if numerator == denominator {
             u128::from(TICK)
         } else {
-            // A division of numbers of this size is dear, so the remainder comes from a multiplication.
+            // Division of such large numbers is expensive, so the remainder comes from a multiplication.
             let quotient = (numerator << TICK_SHIFT) / denominator;
             quotient + u128::from(quotient * denominator != numerator << TICK_SHIFT)
         };
@@ -186,7 +185,7 @@ impl Class {
         true
     }
 
-    /// When its clock shows this.
+    /// When its clock reaches this reading.
     #[inline]
     pub(super) fn shows(&self, clock: u128) -> Option<Time> {
         let left = clock.saturating_sub(self.clock);
@@ -208,33 +207,33 @@ pub(super) fn scaled(speed: u64, by: u64) -> u128 {
     (u128::from(speed) * u128::from(by)).div_ceil(u128::from(SPEED)).min(u128::from(billionths(SPEED_MAX)))
 }
 
-/// With more parts than this those of one kind share a class.
+/// With more parts than this, parts of one kind share a class.
 pub(super) const CROWD: usize = 16;
 
-/// The class of each kind, and classes without a member.
+/// The class of each kind, and the classes without members.
 type Crowd = (BTreeMap<Kind, u32>, Vec<u32>);
 
-/// Cores shared by parts: what a group and a host have in common.
+/// Cores shared by parts: the common part of a group and a host.
 ///
-/// A change of one part changes the shares of others, which are the same for all parts of a kind: as many jobs, of the same weight,
-/// limit and speed. Where there are many parts, those of a kind are a class with one clock, and a change costs
-/// O(classes + log parts). Where there are few, each part is the one member of the class of its number.
+/// A change of one part changes the shares of others, equally for all parts of one kind: same number of jobs, weight,
+/// limit and speed. If there are many parts (a crowd), those of one kind form a class with one clock, and a change
+/// costs O(classes + log parts). If there are few, each part is the only member of the class with its number.
 #[derive(Clone, Debug)]
 pub(super) struct Shares {
-    /// In millionths of a core.
+    /// Total cores, in millionths of a core.
     pub(super) capacity: u64,
     pub(super) speed: u64,
     pub(super) parts: Vec<Part>,
     pub(super) classes: Vec<Class>,
-    /// Where there are many parts.
+    /// The class index, present if there are many parts.
     pub(super) crowd: Option<Box<Crowd>>,
     pub(super) jobs: KeyedSlab<Job>,
     pub(super) order: u64,
-    /// Empty between calls: room for the completions of an instant.
+    /// Buffer for the completions of an instant; empty between calls.
     due: Vec<(u64, u32)>,
-    /// The sum of what the parts could use.
+    /// Sum of the cores that the parts could use.
     demand: u64,
-    /// What is left for those who do not get all they want, and their weight together; a share is the quotient.
+    /// The capacity left for the parts that do not get all they want, and their total weight; a share is the quotient.
     left: u64,
     left_weight: u64,
     pub(super) at: Time,
@@ -300,7 +299,7 @@ impl Shares {
         at
     }
 
-    /// Parts of one kind share a class from now on.
+    /// Switches to shared classes: parts of one kind share a class from now on.
     pub(super) fn become_a_crowd(&mut self, now: Time) {
         for at in 0..self.parts.len() {
             self.classes[at].advance(now);
@@ -323,14 +322,14 @@ impl Shares {
         self.parts[part].class.map(|class| &self.classes[class as usize])
     }
 
-    /// What a part's clock shows.
+    /// The reading of a part's clock.
     #[inline]
     pub(super) fn clock_of(&self, part: usize, now: Time) -> u128 {
         let (own, then) = self.parts[part].clock;
         self.class_of(part).map_or(0, |class| own + (class.clock_at(now) - then))
     }
 
-    /// The integral of what a part has used.
+    /// The integral of a part's use.
     pub(super) fn used_by(&self, part: usize, now: Time) -> u128 {
         let (own, then) = self.parts[part].used;
         own + self.class_of(part).map_or(0, |class| class.used_at(now) - then)
@@ -376,7 +375,8 @@ impl Shares {
     pub(super) fn complete_due(&mut self, now: Time, done: &mut Vec<u32>) {
         let mut due = std::mem::take(&mut self.due);
         for at in 0.. {
-            // What completes in one part may bring parts to other classes, but at this instant to no later completion.
+            // A completion in one part may move parts to other classes, but at this instant it cannot delay a
+            // completion.
             let Some(class) = self.classes.get(at) else { break };
             if class.next.is_none_or(|next| next > now) {
                 continue;
@@ -414,7 +414,7 @@ impl Shares {
         self.resize(now, part, 0);
     }
 
-    /// A part leaves its class, with its clock and what it has used.
+    /// Removes a part from its class, keeping its clock and its use.
     pub(super) fn leave(&mut self, now: Time, part: usize) {
         let (clock, used) = (self.clock_of(part, now), self.used_by(part, now));
         let each = &mut self.parts[part];
@@ -436,7 +436,7 @@ impl Shares {
         }
     }
 
-    /// A part joins the class of its kind.
+    /// Adds a part to the class of its kind.
     pub(super) fn join(&mut self, now: Time, part: usize) {
         let Some(crowd) = &mut self.crowd else { return };
         let kind = self.parts[part].kind;
@@ -462,7 +462,7 @@ impl Shares {
         self.enter_first(part, number as usize);
     }
 
-    /// A class learns where the first job of a member ends.
+    /// Tells a class where the first job of a member ends.
     pub(super) fn enter_first(&mut self, part: usize, number: usize) {
         let (own, then) = self.parts[part].clock;
         let each = &mut self.parts[part];
@@ -479,7 +479,7 @@ impl Shares {
         }
     }
 
-    /// Finds out when the first job of a class will be complete.
+    /// Computes when the first job of a class completes.
     #[inline]
     pub(super) fn foresee(&mut self, number: usize) {
         if self.crowd.is_some() {
@@ -498,7 +498,7 @@ impl Shares {
         class.next = ends.peek().and_then(|end| class.shows(end.clock));
     }
 
-    /// Changes what decides how fast the jobs of a part run.
+    /// Changes the parameters that determine how fast the jobs of a part run.
     pub(super) fn change(&mut self, now: Time, part: usize, change: impl FnOnce(&mut Kind)) {
         self.advance(now);
         if self.crowd.is_none() {
@@ -514,13 +514,13 @@ impl Shares {
             self.join(now, part);
         }
         self.divide(now);
-        // Its class may run as fast as before, with another member.
+        // Its class may run at the same rate as before, but with another member.
         if let Some(class) = self.parts[part].class {
             self.foresee(class as usize);
         }
     }
 
-    /// Notes that a part has so many jobs.
+    /// Sets the number of jobs of a part.
     pub(super) fn set_len(&mut self, now: Time, part: usize, len: usize, content: bool) {
         if self.crowd.is_none() {
             let class = &mut self.classes[part];
@@ -550,7 +550,7 @@ impl Shares {
         }
     }
 
-    /// Notes that a part has so many jobs and adapts all shares that change with it.
+    /// Sets the number of jobs of a part and updates all affected shares.
     pub(super) fn resize(&mut self, now: Time, part: usize, len: usize) {
         let kind = self.parts[part].kind;
         let was_content = self.class_of(part).is_none_or(|class| class.content);
@@ -561,8 +561,8 @@ impl Shares {
         self.demand = self.demand - demand + demand_now;
         let is_contended = self.demand > self.capacity;
         self.set_len(now, part, len, !is_contended);
-        // The shares of the others stay as they are if there is enough for all, and also if this part got less than
-        // it wanted, still does, and counts for as much as before. (An empty part has all it wants.)
+        // The shares of the others stay the same if there is enough for all, and also if this part got less than it
+        // wanted, still does, and has the same weight as before. (An empty part has all it wants.)
         let alone = if was_contended && is_contended {
             let fair = u128::from(weight_now) * u128::from(self.left);
             let wants_more = u128::from(demand_now) * u128::from(self.left_weight) > fair;
@@ -576,13 +576,13 @@ impl Shares {
         } else if let Some(class) = class.filter(|_| len > 0) {
             self.give(now, class);
         }
-        // What comes first in this part is another job, even if they all run as fast as before.
+        // The first job of this part is another one, even if all run at the same rate as before.
         if let Some(class) = class {
             self.foresee(class);
         }
     }
 
-    /// Finds all shares anew: whoever wants no more than a fair share of what is left gets it, until nobody does.
+    /// Recomputes all shares: parts that want no more than a fair share of the rest get it, until none remains.
     pub(super) fn divide(&mut self, now: Time) {
         self.advance(now);
         self.demand = self.classes.iter().map(|class| class.members * class.kind.demand()).sum();
@@ -616,7 +616,7 @@ impl Shares {
         }
     }
 
-    /// Gives the jobs of a class the share that has been found for it. False if they had it already.
+    /// Sets the computed share for the jobs of a class. False if nothing changes.
     #[inline]
     pub(super) fn give(&mut self, now: Time, class: usize) -> bool {
         let class = &mut self.classes[class];
@@ -633,12 +633,12 @@ impl Shares {
     }
 }
 
-/// Cores in millionths; what is no number of cores is none.
+/// Cores in millionths; a negative number or NaN counts as 0.
 pub(super) fn millionths(cores: f64) -> u64 {
     (cores.clamp(0.0, CORES_MAX) * CORE as f64).round() as u64
 }
 
-/// A factor in billionths; what is no factor stands still.
+/// A factor in billionths; a negative number or NaN counts as 0.
 pub(crate) fn billionths(factor: f64) -> u64 {
     (factor.clamp(0.0, SPEED_MAX) * SPEED as f64).round() as u64
 }

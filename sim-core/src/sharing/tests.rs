@@ -1,4 +1,4 @@
-//! Sharing against a model in exact fractions that looks at every job in every step.
+//! Sharing against a model in exact fractions that visits every job in every step.
 
 use super::*;
 use proptest::prelude::*;
@@ -60,7 +60,7 @@ struct SlowPart {
     limit: Option<Fraction>,
 }
 
-/// Cores, parts and jobs, with nothing remembered but the work left of each job.
+/// Cores, parts and jobs, with no state other than the remaining work of each job.
 #[derive(Clone, Debug)]
 struct Slow {
     cores: Fraction,
@@ -72,7 +72,7 @@ struct Slow {
 }
 
 impl Slow {
-    /// Cores of each part: raise the water until the cores are used up, part after part as it is satisfied.
+    /// Cores of each part: water-filling until the cores are used up, part after part as each is satisfied.
     fn cores_of_parts(&self) -> Vec<Fraction> {
         let len = |part: usize| self.jobs.iter().filter(|job| job.part == part).count() as i128;
         let mut given = vec![Fraction::whole(0); self.parts.len()];
@@ -85,7 +85,7 @@ impl Slow {
                 open.push((number, wanted, weight));
             }
         }
-        // The part that is satisfied first is the one that wants least for its weight.
+        // The part that wants least for its weight is satisfied first.
         open.sort_by(|a, b| {
             let difference = a.1.divided_by(a.2).minus(b.1.divided_by(b.2));
             difference.over.cmp(&0)
@@ -259,7 +259,7 @@ fn compare(each: bool, weights: [u32; PARTS], cores: u64, steps: Vec<Step>) -> R
                 }
             }
             Step::Pass(span) => {
-                // Never past a completion: the user of the structure stops at each.
+                // Never past a completion: users of the structure stop at each one.
                 now = slow.next_completion().map_or(now + span, |next| next.min(now + span));
             }
             Step::ToCompletion => {
@@ -331,7 +331,7 @@ fn jobs_end_where_the_sum_of_shared_work_says() {
 
 #[test]
 fn a_job_uses_at_most_one_core_and_a_heavy_one_leaves_the_rest_to_others() {
-    // On 2 cores the job of weight 8 would get 8/5 cores; it gets one, and the others half a core each.
+    // On 2 cores, the job of weight 8 would get 8/5 cores; it gets one, and the others half a core each.
     let mut group = Group::new(2.0);
     group.add(0, 0, 100, 8);
     group.add(0, 1, 100, 1);
@@ -366,7 +366,7 @@ fn a_slow_core_takes_longer_and_is_busy_all_the_while() {
 
 #[test]
 fn containers_get_cores_by_weight_within_their_limits() {
-    // 4 cores; wants 8, 8 and 1 with weights 1, 2 and 1. The third gets the core it wants, and 3 are left for 1 : 2.
+    // 4 cores; demands of 8, 8 and 1 with weights 1, 2 and 1. The third gets the core it wants; 3 are left for 1 : 2.
     let mut host = Host::new(4.0);
     let containers = [1, 2, 1].map(|weight| host.add_container(0, weight, None));
     for key in 0..8 {
@@ -375,7 +375,7 @@ fn containers_get_cores_by_weight_within_their_limits() {
     }
     host.add(0, containers[2], 16, 1000);
     assert_eq!(containers.map(|container| host.container_using(container)), [CORE, 2 * CORE, CORE]);
-    // With at most half a core for the second, the first gets what is left.
+    // With a limit of half a core for the second, the first gets the rest.
     host.set_limit(0, containers[1], Some(0.5));
     assert_eq!(containers.map(|container| host.container_using(container)), [2_500_000, 500_000, CORE]);
     assert_eq!(host.container_reaches(containers[1], 100), Some(200));
@@ -452,8 +452,8 @@ fn no_number_is_too_large_or_too_strange() {
     }
 }
 
-/// A host of many containers, in which those of a kind share a class, against the same host in which each has its own: every
-/// completion, every integral and every foreseen instant is the same.
+/// A host with many containers, in which those of one kind share a class, against the same host in which each has its
+/// own: every completion, every integral and every predicted instant is the same.
 fn crowd_against_single(steps: Vec<(u8, u8, u16, u8)>) -> Result<(), TestCaseError> {
     let (mut many, mut single) = (Host::new(3.0), Host::new(3.0));
     let mut containers = Vec::new();
@@ -519,7 +519,7 @@ proptest! {
     }
 }
 
-/// A change on a host of 10,000 containers looks at as many classes as on one of 100.
+/// A change on a host with 10,000 containers visits as many classes as on one with 100.
 #[test]
 fn a_change_among_ten_thousand_containers_looks_at_few_classes() {
     let mut host = Host::new(64.0);
@@ -527,7 +527,7 @@ fn a_change_among_ten_thousand_containers_looks_at_few_classes() {
     for (key, container) in containers.iter().enumerate() {
         host.add(0, *container, key as u32, 1_000_000 + key as u64);
     }
-    // One job in each, in four weights; then two jobs in some.
+    // One job in each, with four weights; then two jobs in some.
     assert_eq!(host.shares.classes.iter().filter(|class| class.members > 0).count(), 4);
     for (key, container) in containers.iter().enumerate().step_by(100) {
         host.add(10, *container, 10_000 + key as u32, 1_000_000);
@@ -538,7 +538,7 @@ fn a_change_among_ten_thousand_containers_looks_at_few_classes() {
         host.complete_due(next, &mut done);
     }
     assert_eq!(done.len(), 10_100);
-    // 64 cores, all of them in use until the last jobs are fewer than that: the work that there was.
+    // 64 cores, all in use until fewer jobs than that remain: the total work.
     let work: u64 = (0..10_000).map(|key| 1_000_000 + key).sum::<u64>() + 100 * 1_000_000;
     assert!(host.busy(u64::MAX >> 1).abs_diff(u128::from(work)) <= 10_100);
     assert!(host.shares.classes.iter().all(|class| class.members == 0 && class.firsts.is_empty()));

@@ -1,4 +1,4 @@
-//! Turns against schedules derived by hand, against an obvious twin, and against what sharing without turns would do.
+//! Time slicing against schedules derived by hand, an obvious twin, and processor sharing.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn completions(turns: &mut Turns) -> Vec<(Time, u32)> {
     all
 }
 
-/// Goes on to an instant, stopping wherever something is to be done.
+/// Advances to an instant, stopping at each event; no job may complete.
 fn pass(turns: &mut Turns, until: Time) {
     let mut done = Vec::new();
     while let Some(next) = turns.next_completion().filter(|next| *next <= until) {
@@ -41,7 +41,7 @@ fn jobs_take_turns() {
     assert_eq!(turns.busy(20), 13);
 }
 
-/// The same where changing takes 1: A 0–3, B 4–7, C 8–10, A 11–14, B 15–16, A 17–18.
+/// The same with a switch cost of 1: A 0–3, B 4–7, C 8–10, A 11–14, B 15–16, A 17–18.
 #[test]
 fn changing_takes_the_core() {
     let (mut turns, container) = of(1.0, 3, 1);
@@ -52,7 +52,7 @@ fn changing_takes_the_core() {
     assert_eq!((turns.busy(20), turns.switched()), (18, Switched { count: 5, spent: 5 }));
 }
 
-/// Who is alone keeps the core: its slice begins anew at 3 and 6. B, which comes at 4, waits until 6.
+/// A job that is alone keeps the core: its slice is renewed at 3 and 6. B, which arrives at 4, waits until 6.
 #[test]
 fn who_is_alone_goes_on_and_who_comes_waits_for_the_end_of_a_slice() {
     let (mut turns, container) = of(1.0, 3, 0);
@@ -64,7 +64,8 @@ fn who_is_alone_goes_on_and_who_comes_waits_for_the_end_of_a_slice() {
     assert_eq!(completions(&mut turns), [(8, 1), (12, 0)]);
 }
 
-/// Two containers on a core, of weights 1 and 3, with one job each that never ends: of 4,000 turns every fourth is the first's.
+/// Two containers on one core, with weights 1 and 3 and one endless job each: of 4,000 slices, every fourth is the
+/// first's.
 #[test]
 fn containers_get_cores_by_weight() {
     let mut turns = Turns::new(1.0, Turning { slice: 10, switch: 0 });
@@ -80,8 +81,8 @@ fn containers_get_cores_by_weight() {
     assert!(used[0].abs_diff(10_000) <= 20, "{used:?}");
 }
 
-/// 10,000 threads on four cores that change after every millisecond and take 10 µs for it: 990.1 changes a second and core, 0.99 %
-/// of the cores, and each thread runs once in 2.525 s.
+/// 10,000 threads on four cores that switch every millisecond at a cost of 10 µs: 990.1 switches per second and core,
+/// 0.99 % of the cores, and each thread runs once in 2.525 s.
 #[test]
 fn ten_thousand_threads_take_turns() {
     let (mut turns, container) = of(4.0, 1_000_000, 10_000);
@@ -98,8 +99,8 @@ fn ten_thousand_threads_take_turns() {
     assert_eq!(turns.busy(5 * second), u128::from(20 * second));
 }
 
-/// With slices of one nanosecond, turns are sharing: every job ends within as many nanoseconds as there are jobs of where it
-/// ends when all share the core at the same time.
+/// With slices of one nanosecond, time slicing equals sharing: the end of every job differs from its end under sharing
+/// by at most as many nanoseconds as there are jobs.
 #[test]
 fn short_turns_are_sharing() {
     let (mut turns, container) = of(1.0, 1, 0);
@@ -142,7 +143,7 @@ fn half_of_a_core_is_a_slow_one_and_cores_that_go_give_their_jobs_back() {
     turns.add(0, container, 1, 100);
     pass(&mut turns, 50);
     turns.set_capacity(50, 0.5);
-    // One slow core: 50 of each are left, which take 100 each at half the speed, in turns.
+    // One slow core: 50 of each job are left, which take 100 each at half the speed, in turns.
     assert_eq!(turns.left(50, first), Some(50));
     let mut ends: Vec<Time> = completions(&mut turns).into_iter().map(|(at, _)| at).collect();
     ends.sort_unstable();
@@ -157,7 +158,7 @@ fn what_is_taken_back_has_its_work_left() {
     let second = turns.add(0, container, 1, 100);
     assert_eq!(turns.remove(5, first), Some(95));
     assert_eq!(turns.remove(5, first), None);
-    // The other has the core after a switch.
+    // The other job has the core after a switch.
     pass(&mut turns, 20);
     assert_eq!(turns.left(20, second), Some(87));
     let mut gone = Vec::new();
@@ -165,7 +166,7 @@ fn what_is_taken_back_has_its_work_left() {
     assert_eq!((gone, turns.len(), turns.next_completion()), (vec![1], 0, None));
 }
 
-/// One core and jobs that come and go at random, against a loop that moves on nanosecond by nanosecond.
+/// One core and random jobs, against a loop that advances nanosecond by nanosecond.
 #[test]
 fn turns_are_what_a_loop_over_nanoseconds_makes_of_them() {
     let mut random = 99_u64;
@@ -178,14 +179,14 @@ fn turns_are_what_a_loop_over_nanoseconds_makes_of_them() {
         let (mut turns, container) = of(1.0, slice, switch);
         let mut arrivals: Vec<(Time, u64)> = (0..8).map(|_| (draw(40), 1 + draw(12))).collect();
         arrivals.sort_unstable();
-        // The obvious way: who runs, how much of the slice and of a switch is left, and who waits.
+        // The obvious way: the running job, the rest of its slice and of a switch, and the waiting jobs.
         let (mut line, mut left): (VecDeque<usize>, Vec<u64>) =
             (VecDeque::new(), arrivals.iter().map(|a| a.1).collect());
         let (mut runs, mut slice_left, mut switch_left): (Option<usize>, u64, u64) = (None, 0, 0);
         let mut expected = Vec::new();
         let mut found = Vec::new();
         for now in 0..400 {
-            // What ends at this instant ends before what comes.
+            // Completions at this instant come before arrivals.
             let mut done = Vec::new();
             if turns.next_completion() == Some(now) {
                 turns.complete_due(now, &mut done);

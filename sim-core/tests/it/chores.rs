@@ -1,4 +1,4 @@
-//! Chores come first of their instant and stop with their node; finite work ends without them, unless it waits for one.
+//! Chores run first at their instant and stop with their node; finite work ends without them, unless it waits for one.
 
 use sim_core::time::SECOND;
 use sim_core::*;
@@ -10,13 +10,13 @@ const PAUSE: u8 = 3;
 const RESUME: u8 = 4;
 const TAKE_BACK: u8 = 5;
 
-/// Does what it is told, and writes down when it did what.
+/// Acts on its timers and records when each one went off.
 #[derive(Clone, Default)]
 struct Keeper {
     done: Vec<(Time, u64)>,
-    /// A chore that is done again and again, from the start.
+    /// The interval of a recurring chore, if any.
     every: Option<Span>,
-    /// The chore that [`TAKE_BACK`] takes back.
+    /// The chore that [`TAKE_BACK`] cancels.
     kept: Option<ChoreId>,
 }
 
@@ -55,7 +55,7 @@ impl Component for Keeper {
 const DIRECTOR: NodeId = NodeId(0);
 const SERVER: NodeId = NodeId(1);
 
-/// The first has no chore of its own, the second one every so often.
+/// The first node has no chore of its own; the second has a recurring one if `every` is set.
 fn house(every: Option<Span>) -> Engine<Keeper> {
     let mut engine = Engine::new(1);
     let groups = ["director", "server"].map(|name| engine.add_group(name));
@@ -99,7 +99,7 @@ fn chores_come_first_of_their_instant_in_the_order_of_their_setting() {
     });
     engine.run_until(SECOND).expect("time passes");
     assert_eq!(engine.node(SERVER).done, [], "what falls on the limit has not happened");
-    // Set in the middle of a stretch, before the one that was next.
+    // Set in the middle of a stretch, before the chore that was next.
     chore(&mut engine, SERVER, SECOND / 2, CHORE, 6);
     let mut clone = engine.clone();
     for engine in [&mut engine, &mut clone] {
@@ -121,7 +121,7 @@ fn finite_work_ends_in_spite_of_chores_and_has_had_those_of_its_time() {
     assert_eq!(engine.clone().run_until_idle(3 * SECOND), Ok(false), "the answer falls on the limit");
     assert_eq!(engine.run_until_idle(Time::MAX), Ok(true));
     assert_eq!((engine.now(), engine.open_calls()), (3 * SECOND, 0));
-    // The third came before the answer.
+    // The third ran before the answer.
     assert_eq!(engine.node(SERVER).done, [1, 2, 3].map(|second| (second * SECOND, 0)));
     assert_eq!(engine.next_event(), None);
     engine.run_until(5 * SECOND + 1).expect("time passes");
@@ -142,10 +142,10 @@ fn work_that_waits_for_a_chore_waits_until_the_chores_have_gone_round() {
         assert_eq!(engine.run_until_idle(Time::MAX), Ok(true));
         (engine.now() / SECOND, engine.open_calls())
     };
-    // Two of its three seconds are left after the pause, and nothing waits for the last chore.
+    // After the pause, two of the three seconds of work are left, and nothing waits for the last chore.
     assert_eq!(stands_still(Some(10)), (12, 0));
     assert_eq!(stands_still(None), (100, 1), "that chore might have helped");
-    // What recurs for ever is not waited for for ever: a round is a second.
+    // A chore that recurs forever does not keep the run alive forever: a round is a second.
     let mut engine = house(Some(SECOND));
     request(&mut engine);
     engine.act(DIRECTOR, |_, cx| {
@@ -183,7 +183,7 @@ fn chores_of_a_node_that_stands_still_are_done_when_it_goes_on_and_those_of_a_cr
     chore(&mut engine, DIRECTOR, 5 * SECOND, RESUME, u64::from(SERVER.0));
     let mut clone = engine.clone();
     engine.run_until(10 * SECOND).expect("time passes");
-    // All before the timer that went off, and the first takes back the last under the name it was set with.
+    // All before the timer that went off; the first one cancels the last under its original id.
     assert_eq!(engine.node(SERVER).done, [(5, 0), (5, 10), (7, 0), (9, 3), (9, 0)].map(|(s, data)| (s * SECOND, data)));
     // A crash during the pause.
     clone.run_until(4 * SECOND + 1).expect("time passes");

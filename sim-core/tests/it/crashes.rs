@@ -1,10 +1,10 @@
-//! What callers see of a process that dies, of a host that dies, and of a network that is cut, step by step.
+//! The effects on callers of a dead process, a dead host and a cut network, step by step.
 
 use sim_core::conditions::Path;
 use sim_core::time::{MILLISECOND, SECOND};
 use sim_core::*;
 
-/// A caller that sends a request when it is told to and notes how it ended, or a server that takes three seconds.
+/// A caller that sends requests on demand and records their outcomes, or a server that takes three seconds.
 #[derive(Clone, Default)]
 struct Node {
     seen: Vec<(u64, Time, Outcome)>,
@@ -56,7 +56,7 @@ const CLIENT: NodeId = NodeId(0);
 const CALLER: NodeId = NodeId(1);
 const SERVER: NodeId = NodeId(2);
 
-/// A round trip of 20 ms between caller and server.
+/// A network with a round trip of 20 ms between caller and server.
 fn house() -> Engine<Node> {
     let mut engine = Engine::new(1);
     let groups = ["client", "caller", "server"].map(|name| engine.add_group(name));
@@ -87,7 +87,7 @@ fn at(engine: &mut Engine<Node>, at_ms: u64, entry: impl FnOnce(&mut Cx<'_>)) {
     engine.check_laws().expect("the laws hold at any time");
 }
 
-/// How the requests ended, by the millisecond in which they were sent: when, in milliseconds, and how.
+/// The requests by the millisecond in which they were sent: end in milliseconds, and outcome.
 fn seen(engine: &mut Engine<Node>) -> Vec<(u64, u64, Outcome)> {
     assert!(engine.run_until_idle(10_000 * SECOND).expect("time passes"));
     engine.check_laws().expect("the laws hold at the end");
@@ -105,8 +105,8 @@ fn a_process_that_dies_resets_what_is_open_and_its_host_refuses_what_comes() {
     }
     at(&mut engine, 1000, |cx| cx.order(Order::Crash(SERVER, Death::Process)));
     at(&mut engine, 3000, |cx| cx.order(Order::Start(SERVER, Death::Process)));
-    // Open: half a round trip after the crash. On its way: reset when it arrives. New: unavailable after a round trip. One
-    // that arrives when the process is there again is served.
+    // Open: reset half a round trip after the crash. In transit: reset on arrival. New: unavailable after a round trip.
+    // A request that arrives when the process is up again is served.
     let expected = [
         (0, 1010, Outcome::Reset),
         (995, 1015, Outcome::Reset),
@@ -125,7 +125,8 @@ fn a_host_that_dies_says_nothing() {
         send_at(&mut engine, sent);
     }
     at(&mut engine, 1000, |cx| cx.order(Order::Crash(SERVER, Death::Host)));
-    // Linux gives up 924.6 s after it has sent what nobody acknowledges; what the callee had acknowledged, here after the death.
+    // Linux gives up 924.6 s after sending data that is never acknowledged; for data that the callee had acknowledged,
+    // here, after the death.
     let expected = [
         (0, 1000 + 924_600 + 10, Outcome::Reset),
         (995, 1005 + 924_600, Outcome::Reset),
@@ -145,7 +146,8 @@ fn a_host_that_is_back_resets_what_is_retransmitted() {
     send_at(&mut engine, 5000);
     at(&mut engine, 1000, |cx| cx.order(Order::Crash(SERVER, Death::Host)));
     at(&mut engine, 4000, |cx| cx.order(Order::Start(SERVER, Death::Host)));
-    // Sent at 1.5 s, and again after 0.2, 0.4, 0.8, 1.6 s: at 1.7, 2.1, 2.9 and 4.5, when the host does not know the connection.
+    // Sent at 1.5 s, and again after 0.2, 0.4, 0.8, 1.6 s: at 1.7, 2.1, 2.9 and 4.5, when the host does not know the
+    // connection.
     assert_eq!(seen(&mut engine), [(1500, 4520, Outcome::Reset), (5000, 8020, Outcome::Ok)]);
 }
 
@@ -156,8 +158,8 @@ fn what_is_sent_into_a_partition_arrives_with_the_first_retransmission_after_it(
     send_at(&mut engine, 5000);
     at(&mut engine, 2000, |cx| cx.change_path(1, |path| path.cuts += 1));
     at(&mut engine, 6000, |cx| cx.change_path(1, |path| path.cuts -= 1));
-    // The answer to the first, ready at 3.01 s, is sent again at 3.21, 3.61, 4.41 and 6.01. The second call is sent again at
-    // 5.2, 5.6 and 6.4, which arrives and is served for 3 s.
+    // The answer to the first, ready at 3.01 s, is retransmitted at 3.21, 3.61, 4.41 and 6.01. The second call is
+    // retransmitted at 5.2, 5.6 and 6.4; the last arrives and is served for 3 s.
     assert_eq!(seen(&mut engine), [(0, 6020, Outcome::Ok), (5000, 9420, Outcome::Ok)]);
 }
 
@@ -181,7 +183,7 @@ fn nothing_is_sent_again_for_who_has_given_up() {
         cx.abandon(caller.child.expect("a call is under way"));
         Next::WAIT
     });
-    // The request of the client is still open, since the caller, here, never answers it.
+    // The client's request is still open, because the caller in this test never answers it.
     engine.run_until(3 * SECOND).expect("time passes");
     assert_eq!(engine.open_calls(), 1);
 }

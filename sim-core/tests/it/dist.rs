@@ -1,4 +1,4 @@
-//! Every distribution against its textbook distribution function: samples, moments, quantiles; and pinned samples.
+//! Every distribution against its textbook distribution function: samples, moments, quantiles; also pinned samples.
 
 use crate::statistics::{
     FALSE_ALARM, STANDARD_ERRORS, assert_counts_fit, gamma_cumulative, kolmogorov_smirnov, kolmogorov_smirnov_limit,
@@ -32,7 +32,7 @@ fn normal_with(mean: f64, sd: f64) -> Cumulative {
     })
 }
 
-/// With the scale that gives the mean, from the published value of the gamma function at 1 + 1/shape.
+/// `scale` gives the mean, from the published value of the gamma function at 1 + 1/shape.
 fn weibull_with(scale: f64, shape: f64) -> Cumulative {
     Box::new(move |x| 1.0 - libm::exp(-libm::pow(x.max(0.0) / scale, shape)))
 }
@@ -136,7 +136,8 @@ fn the_test_of_fit_notices_a_mean_three_per_cent_off() {
     assert!(kolmogorov_smirnov(&mut samples, exp_cumulative(1.0)) > kolmogorov_smirnov_limit());
 }
 
-/// The tails apart, to which the greatest distance is blind: how many of many samples exceed far quantiles.
+/// The tails separately, because the maximum distance does not detect errors there: the number of samples beyond far
+/// quantiles.
 #[test]
 fn tails_of_the_ziggurats_have_their_weight() {
     let number = 4_000_000u64;
@@ -173,7 +174,7 @@ fn moments_are_the_integrals_of_the_distribution_function() {
     let heavy = |dist: &Dist| matches!(dist.given(), Given::Pareto { shape, max: None, .. } if shape <= 2.5);
     for (dist, cumulative) in continuous().into_iter().filter(|(dist, _)| !heavy(dist)) {
         let mean = integrate(|x| 1.0 - cumulative(x));
-        // The middle of the distribution only, since 1 − F is rounded to 1e-16 and weighed with x².
+        // Only the middle of the distribution, because 1 − F is rounded to 1e-16 and weighted with x².
         let square = integrate(|x| 2.0 * x * Some(1.0 - cumulative(x)).filter(|rest| *rest > 1e-13).unwrap_or(0.0));
         let near = |found: f64, expected: f64, tolerance: f64| (found / expected - 1.0).abs() < tolerance;
         assert!(near(dist.mean(), mean, 1e-5), "{dist:?}: mean {} instead of {mean}", dist.mean());
@@ -246,7 +247,7 @@ fn quantiles_of_lists_and_counts_are_their_values() {
 fn sample_means_and_variances_are_those_announced() {
     let mut dists: Vec<Dist> = continuous().into_iter().map(|(dist, _)| dist).collect();
     dists.extend(counts().into_iter().map(|(dist, _)| dist));
-    // The error of a sample variance comes from the fourth moment, which a heavy tail hides from the sample.
+    // The error of a sample variance depends on the fourth moment, which a heavy tail hides from the sample.
     dists.retain(|dist| !matches!(dist.given(), Given::Pareto { max, .. } if max.is_none_or(|max| max > 1000.0)));
     for (index, dist) in dists.iter().enumerate() {
         let number = 30_000;
@@ -259,12 +260,12 @@ fn sample_means_and_variances_are_those_announced() {
         assert!(error.abs() < STANDARD_ERRORS, "{dist:?}: mean {error} standard errors off");
         let spread = ((average(4) - variance * variance).max(0.0) / f64::from(number)).sqrt();
         let error = (average(2) - variance).abs() / spread;
-        // The estimated fourth moment of a skewed sample is itself uncertain, hence the allowance.
+        // The estimated fourth moment of a skewed sample is itself uncertain, hence the margin.
         assert!(error < 1.5 * STANDARD_ERRORS, "{dist:?}: variance {error} standard errors off");
     }
 }
 
-/// The probabilities of 0, 1, 2, … in a Poisson distribution, from their definition.
+/// The probabilities of 0, 1, 2, … in a Poisson distribution, by definition.
 fn poisson_probabilities(mean: f64, cells: i32) -> Vec<f64> {
     let logarithm = |n: f64| n * libm::log(mean) - mean - libm::lgamma(n + 1.0);
     (0..cells).map(|n| libm::exp(logarithm(f64::from(n)))).collect()
@@ -310,7 +311,7 @@ fn counts_fit_their_probabilities() {
     }
 }
 
-/// Many samples, since the rejection method has fitted constants whose errors would be small.
+/// Many samples, because errors in the fitted constants of the rejection method would be small.
 #[test]
 fn poisson_by_rejection_fits_in_every_detail() {
     for mean in [10.0, 14.5, 40.0] {
@@ -325,9 +326,9 @@ fn poisson_of_a_large_mean_is_nearly_normal() {
     let mean = 1e6;
     let dist = Dist::poisson(mean).unwrap();
     let mut stream = Stream::named(2, "poisson/large");
-    // Half a count to and fro makes the steps of the counts smooth.
+    // Adding half a count in either direction smooths the steps of the counts.
     let mut samples: Vec<f64> = (0..20_000).map(|_| dist.sample(&mut stream) + stream.unit() - 0.5).collect();
-    // The first correction of Edgeworth, for a skewness of mean^(-1/2).
+    // The first Edgeworth correction, for a skewness of mean^(-1/2).
     let cumulative = |x: f64| {
         let z = (x - mean) / mean.sqrt();
         let density = libm::exp(-z * z / 2.0) / (2.0 * std::f64::consts::PI).sqrt();
@@ -348,7 +349,7 @@ fn a_uniform_count_gives_both_ends_the_full_share() {
 fn spans_are_the_nearest_nanosecond_and_stop_at_the_greatest() {
     let span = |value: f64| Dist::constant(value).unwrap().sample_span(&mut Stream::named(0, "spans"));
     assert_eq!([0.0, 0.49, 0.5, 1.49, 1.5, 5e6].map(span), [0, 0, 1, 1, 2, 5_000_000]);
-    // Whole numbers above 2^52 stay what they are.
+    // Integers above 2^52 are unchanged.
     assert_eq!(span(4_503_599_627_370_497.0), 4_503_599_627_370_497);
     assert_eq!(span(9_007_199_254_740_991.0), 9_007_199_254_740_991);
     assert_eq!(span(1e300), u64::MAX);
@@ -459,7 +460,8 @@ fn distributions_are_equal_when_written_alike() {
 }
 
 proptest! {
-    /// Whatever the constructors accept, however extreme, can be sampled: it ends, and with a number.
+    /// Every distribution that the constructors accept, however extreme, can be sampled: sampling ends, and gives a
+    /// number.
     #[test]
     fn every_accepted_distribution_can_be_sampled(
         family in 0usize..14, first in parameter(), second in parameter(), third in parameter(), seed in any::<u64>(),
@@ -498,7 +500,7 @@ proptest! {
     }
 }
 
-/// Parameters of every size.
+/// Parameters of every magnitude.
 fn parameter() -> impl Strategy<Value = f64> {
     prop_oneof![
         Just(0.0),

@@ -1,4 +1,4 @@
-//! What nodes tell of reaches the store with its place and its instant, and a copy of the world tells its own story.
+//! Happenings are stored with their place and their instant, and a copy of the world records its own.
 
 use sim_core::happening::{Happening, InWindow};
 use sim_core::time::SECOND;
@@ -7,7 +7,7 @@ use sim_core::*;
 static RANG: Happens = Happens { name: "rang", doc: "The bell rang." };
 static STRUCK: Happens = Happens { name: "struck", doc: "Somebody struck it." };
 
-/// Rings every second, and strikes its neighbour at every third.
+/// Rings every second, and strikes its neighbour at every third ring.
 #[derive(Clone)]
 struct Bell {
     neighbour: NodeId,
@@ -39,7 +39,7 @@ impl Component for Bell {
     fn figures(&self, _: Time, _: &mut Figures) {}
 }
 
-/// Two bells; the second never rings, as it is down.
+/// Two bells; the second never rings, because it is down.
 fn tower() -> (Engine<Bell>, [GroupId; 2]) {
     let mut engine = Engine::new(1);
     engine.count_happenings_by(2 * SECOND, SECOND);
@@ -64,13 +64,13 @@ fn what_happens_is_told_with_its_place_and_its_instant() {
     let rang = engine.happenings().of(high, &RANG).expect("it rang");
     let happening =
         |second: u64, node: u32, about: Option<About>| Happening { at: second * SECOND, node: NodeId(node), about };
-    // The warm-up is told of like the rest.
+    // The warm-up is recorded like the rest.
     let all: Vec<Happening> = (1..=7).map(|second| happening(second, 0, Some(About::Group(low)))).collect();
     assert_eq!(rang.first(), all);
     // The first window is a second long and half-open, the others are two seconds long.
     let windows = [(1, 2), (2, 2), (3, 2), (4, 1)].map(|(window, count)| InWindow { window, count });
     assert_eq!(rang.windows().collect::<Vec<_>>(), windows);
-    // Told by the one, it has happened to the other.
+    // Reported by the first node, it happened at the second.
     let struck = engine.happenings().of(low, &STRUCK).expect("it was struck");
     assert_eq!(struck.first(), [happening(3, 1, None), happening(6, 1, None)]);
     let places: Vec<_> = engine.happenings().iter().map(|(place, told)| (place, told.what.name, told.count)).collect();

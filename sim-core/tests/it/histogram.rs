@@ -1,4 +1,4 @@
-//! The histogram against the sorted values it stands for.
+//! The histogram against the sorted list of its values.
 
 use proptest::prelude::*;
 use sim_core::histogram::{Histogram, nearest_rank};
@@ -9,7 +9,7 @@ fn of(values: &[u64]) -> Histogram {
     histogram
 }
 
-/// Values of every size, small and equal ones included.
+/// Values of every magnitude, including small and equal ones.
 fn value() -> impl Strategy<Value = u64> {
     prop_oneof![0u64..1000, (0u32..64, any::<u64>()).prop_map(|(shift, word)| word >> shift), Just(u64::MAX)]
 }
@@ -76,7 +76,7 @@ proptest! {
         prop_assert_eq!((added.count(), added.sum()), (alone.count(), alone.sum()));
         if let (Some(last), Some(max), Some(min)) = (alone.iter().last(), added.max(), added.min()) {
             prop_assert!((last.low..=last.high).contains(&max) && min <= max);
-            // Which of the values around a quantile it is can only be told from their buckets.
+            // Which of the values around a quantile is meant can only be determined to within a bucket.
             let (found, exact) = (added.quantile(0.5).unwrap(), alone.quantile(0.5).unwrap());
             prop_assert!(found.abs_diff(exact) <= exact / 256 + 1, "{} instead of {}", found, exact);
         }

@@ -5,7 +5,7 @@ use sim_core::keys::{AliasTable, GivenKeys, Keys, ZIPF_KEYS_MAX};
 use sim_core::random::{Stream, mix};
 use std::collections::VecDeque;
 
-/// The probabilities of a Zipf law, from their definition.
+/// The probabilities of a Zipf law, by definition.
 fn zipf_probabilities(keys: u32, s: f64) -> Vec<f64> {
     let weights: Vec<f64> = (1..=keys).map(|rank| libm::pow(f64::from(rank), -s)).collect();
     let total: f64 = weights.iter().rev().sum();
@@ -53,7 +53,7 @@ fn sequential_keys_come_in_turn_and_constant_ones_always() {
 
 #[test]
 fn every_share_of_an_alias_table_is_its_weight() {
-    // All 2^16 evenly spread words stand for the whole range, so shares are exact to 2^-16 a column.
+    // The 2^16 evenly spaced words cover the whole range, so shares are exact to 2^-16 per column.
     struct Even(u64);
     impl rand::TryRng for Even {
         type Error = std::convert::Infallible;
@@ -70,7 +70,7 @@ fn every_share_of_an_alias_table_is_its_weight() {
     }
     for case in 0..200u64 {
         let size = 1 + mix(case) % 40;
-        // A third of the weights are zero, and the others range over six powers of ten.
+        // A third of the weights are zero; the others span six powers of ten.
         let weight = |word: u64| if word.is_multiple_of(3) { 0.0 } else { libm::exp10(((word >> 8) % 7) as f64 - 3.0) };
         let weights: Vec<f64> = (0..size).map(|index| weight(mix(case * 1000 + index))).chain([1.0]).collect();
         let table = AliasTable::new(&weights).unwrap();
@@ -95,8 +95,8 @@ fn weights_near_the_ends_of_a_double_are_no_trouble() {
     assert!((0..1000).all(|_| tiny.sample(&mut stream) == 1));
 }
 
-/// The hit ratio of a least-recently-used cache after Che: a key is present if it came within the characteristic time,
-/// which is the one at which the expected number of such keys is the capacity.
+/// The hit ratio of a least-recently-used cache by Che's approximation: a key is present if it was requested within the
+/// characteristic time, at which the expected number of such keys equals the capacity.
 fn che_hit_ratio(probabilities: &[f64], capacity: f64) -> f64 {
     let present = |time: f64| probabilities.iter().map(|p| 1.0 - libm::exp(-p * time)).sum::<f64>();
     let (mut low, mut high) = (0.0, 1.0);
@@ -128,7 +128,7 @@ fn a_cache_fed_with_zipf_keys_hits_as_often_as_che_foretells() {
         recent.truncate(capacity);
     }
     let expected = che_hit_ratio(&zipf_probabilities(number as u32, 0.9), capacity as f64);
-    // The approximation itself is good to about half a per cent here.
+    // The approximation itself is accurate to about half a per cent here.
     let found = f64::from(hits) / f64::from(requests);
     assert!((found - expected).abs() < 0.012, "{found} instead of {expected}");
 }
@@ -137,7 +137,7 @@ fn a_cache_fed_with_zipf_keys_hits_as_often_as_che_foretells() {
 fn a_million_keys_fit_a_table() {
     let keys = Keys::zipf(1_000_000, 0.99).unwrap();
     let seen = tally(&keys, 1_000_000, 200_000);
-    // In powers of two of the rank, lest most cells be nearly empty.
+    // Grouped by powers of two of the rank, so that few cells are nearly empty.
     let grouped = |values: &[f64]| -> Vec<f64> {
         (0..20).map(|power| values[(1 << power) - 1..((2 << power) - 1).min(values.len())].iter().sum()).collect()
     };

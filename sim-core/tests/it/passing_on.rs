@@ -1,5 +1,5 @@
-//! A call that is passed on as it is must come to the same as one with a frame of its own: for the caller, for what is
-//! measured of everybody, for whoever gives up, and whatever is done to the node in the middle.
+//! A call that is passed on unchanged must give the same result as one with a frame of its own: for the caller, for all
+//! measures, for callers that give up, and for any fault of the node in the middle.
 
 use proptest::prelude::*;
 use sim_core::time::MILLISECOND;
@@ -16,7 +16,7 @@ struct Source {
     seen: Vec<(Time, Outcome)>,
 }
 
-/// Calls the middle, waits only so long, and notes how it ended.
+/// Calls the middle with a timeout and records the outcome.
 #[derive(Clone, Debug)]
 struct Caller {
     middle: NodeId,
@@ -26,14 +26,14 @@ struct Caller {
     children: Vec<Option<CallId>>,
 }
 
-/// How calls come through the middle.
+/// How calls go through the middle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Manner {
     /// Each with a frame of its own.
     Apart,
     /// Passed on by the middle, one by one.
     PassedOn,
-    /// By the engine, which does not ask the middle.
+    /// Passed on by the engine without invoking the middle.
     LetPass,
 }
 
@@ -174,13 +174,13 @@ impl Component for Node {
     fn figures(&self, _now: Time, _figures: &mut Figures) {}
 }
 
-/// What is done, and to whom: the middle or the first server.
+/// A fault, and its target: the middle or the first server.
 #[derive(Clone, Copy, Debug)]
 struct Blow {
     at: Time,
     lasts: Span,
     to_middle: bool,
-    /// What dies of it; where nothing does, it stands still.
+    /// The kind of death; `None` for a pause.
     kills: Option<Death>,
 }
 
@@ -194,7 +194,7 @@ fn blow() -> impl Strategy<Value = Blow> {
     })
 }
 
-/// What everybody saw.
+/// Everything observed in a run.
 #[derive(Debug, PartialEq)]
 struct Seen {
     by_source: Vec<(Time, Outcome)>,
@@ -202,7 +202,7 @@ struct Seen {
     groups: Vec<(u64, Vec<u64>, u128, Option<f64>)>,
 }
 
-/// What is tried, in one manner or another.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 struct Trial {
     seed: u64,
@@ -210,7 +210,7 @@ struct Trial {
     cancels: bool,
     delay: Span,
     servers: usize,
-    /// The source sends its requests to the middle itself.
+    /// Whether the source sends its requests directly to the middle.
     is_direct: bool,
     blows: Vec<Blow>,
 }
@@ -234,7 +234,7 @@ fn seen(trial: &Trial, manner: Manner) -> Seen {
     let mut orders: Vec<(Time, Order)> = Vec::new();
     for blow in &trial.blows {
         let node = if blow.to_middle { middle } else { NodeId(3) };
-        // What a request is sent to first belongs to whoever sends it: it does not die alone.
+        // The first target of a request belongs to the sender: its host does not die alone.
         let kills = blow.kills.map(|death| if is_direct && blow.to_middle { Death::Process } else { death });
         let (begin, end) = match kills {
             None => (Order::Pause(node), Order::Resume(node)),
@@ -262,7 +262,7 @@ fn seen(trial: &Trial, manner: Manner) -> Seen {
         let measure = engine.group(*group);
         (measure.all.arrivals, measure.all.outcomes.to_vec(), measure.residence, measure.latency.histogram().mean())
     };
-    // Calls that a crash ends at one instant are answered in the order of their frames, which is of no account here.
+    // Calls that a crash ends at one instant are answered in the order of their frames, which is irrelevant here.
     let sorted = |mut list: Vec<(Time, Outcome)>| {
         list.sort();
         list

@@ -19,7 +19,7 @@ fn mix_gives_the_published_sequence_of_splitmix64() {
     assert_eq!([1, 2, 3, 4, 5].map(|n| mix(state(n))), expected);
 }
 
-/// xoshiro256++ as its authors define it, from the four words that SplitMix64 makes of the name's hash.
+/// xoshiro256++ as defined by its authors, seeded with four SplitMix64 words from the name's hash.
 struct Twin([u64; 4]);
 
 impl Twin {
@@ -143,7 +143,7 @@ fn extreme_words_give_fractions_inside_their_interval() {
     assert!(Fixed(u64::MAX).happens(1.0) && !Fixed(0).happens(0.0));
 }
 
-/// The first words of draws whose key, purpose or ordinal count up by one: as regular as arguments get.
+/// The first words of draws whose key, purpose or ordinal increases by one: the most regular arguments possible.
 fn counted_draws(number: u32) -> [(&'static str, Vec<u64>); 4] {
     let root = |request: u32| Key::root(5, hash(5, "w"), u64::from(request));
     let take = |word: &dyn Fn(u32) -> u64| (0..number).map(word).collect::<Vec<u64>>();
@@ -181,7 +181,7 @@ fn draws_of_consecutive_keys_are_even_in_their_high_and_low_bits() {
 #[test]
 fn draws_of_neighbours_are_independent() {
     for (what, words) in counted_draws(100_000) {
-        // Pairs of the top four bits of neighbours fall evenly into 256 cells.
+        // Pairs of the top four bits of neighbours are evenly distributed over 256 cells.
         let mut counts = [0; 256];
         for pair in words.windows(2).step_by(2) {
             counts[((pair[0] >> 60) << 4 | pair[1] >> 60) as usize] += 1;
@@ -206,7 +206,7 @@ fn each_bit_of_a_number_changes_half_of_the_bits_of_the_draw() {
         }
         for (position, flip) in flips.iter().enumerate() {
             let share = f64::from(*flip) / f64::from(trials);
-            // 2048 shares: one standard error more keeps the whole within one check's allowance.
+            // 2048 shares: one more standard error keeps the total false-alarm rate within that of a single check.
             assert!((share - 0.5).abs() < (STANDARD_ERRORS + 1.0) * standard_error, "bit {bit} on {position}: {share}");
         }
     }

@@ -1,5 +1,5 @@
-//! Records outlive crashes; calls that nodes begin by themselves stand open for free, wait while their beginner stands still,
-//! and end with it.
+//! Records outlive crashes; calls that nodes begin by themselves stay open at no cost, wait while their beginner is
+//! paused, and end with it.
 
 use sim_core::conditions::Path;
 use sim_core::random::Key;
@@ -15,16 +15,16 @@ const MS: Span = MILLISECOND;
 const RECEIVE: u32 = 1;
 const WORKS: Span = 10 * MS;
 
-/// All parts in one: what a node does depends on which it is.
+/// All roles in one type: the behaviour of a node depends on its id.
 #[derive(Clone, Default)]
 struct Part {
-    /// What it was told, and when.
+    /// Outcomes received, with their instants.
     heard: Vec<(Time, Outcome)>,
-    /// Calls that were taken back, and when.
+    /// Instants of cancellations received.
     told: Vec<Time>,
-    /// At the broker: receives that stand. Lost in a crash.
+    /// At the broker: open receives. Lost in a crash.
     standing: Vec<CallId>,
-    /// At the worker: which data, and since when.
+    /// At the worker: start, data key, and whether it is a retry.
     worked: Vec<(Time, u64, bool)>,
 }
 
@@ -85,7 +85,7 @@ impl Component for Part {
     fn figures(&self, _: Time, _: &mut Figures) {}
 }
 
-/// A broker, and a consumer that dies with its worker, four milliseconds away.
+/// A broker, and a consumer that crashes together with its worker, with a round trip of four milliseconds.
 fn house() -> Engine<Part> {
     let mut engine = Engine::new(1);
     engine.carry(Carried { data_key: true, ..Carried::default() });
@@ -153,7 +153,7 @@ fn answers_wait_while_who_began_the_call_stands_still() {
     assert_eq!(engine.check_laws(), Ok(()));
 }
 
-/// At whichever instant it crashes, nothing is heard of what was begun before.
+/// Whatever the instant of the crash, no answer to an earlier call arrives.
 #[test]
 fn a_crash_ends_what_the_node_began_unheard() {
     for crash_ms in 0..20 {
@@ -167,7 +167,7 @@ fn a_crash_ends_what_the_node_began_unheard() {
         until(&mut engine, 200);
         assert_eq!(engine.node(CONSUMER).heard, before, "{crash_ms}");
         assert_eq!(engine.open_calls(), 0, "{crash_ms}");
-        // The broker hands it out whether or not the consumer is still there.
+        // The broker hands out the record whether or not the consumer is still there.
         assert_eq!(engine.records_left(), [(BROKER, 0, 1)], "{crash_ms}");
         assert_eq!(engine.check_laws(), Ok(()), "{crash_ms}");
     }
@@ -233,7 +233,7 @@ fn a_record_that_is_put_back_is_next_and_its_delivery_a_repetition() {
     receive(&mut engine);
     until(&mut engine, 10);
     let worked: Vec<(u64, bool)> = engine.node(WORKER).worked.iter().map(|(_, data, again)| (*data, *again)).collect();
-    // The first answer was under way; by the time it came, the record was waiting again, but not gone.
+    // The first answer was in transit; when it arrived, the record was waiting again, but had not ended.
     assert_eq!(worked, [(5, false), (5, true)]);
     engine.act(BROKER, |_, cx| {
         let leased = cx.leased_to(None);
@@ -245,7 +245,7 @@ fn a_record_that_is_put_back_is_next_and_its_delivery_a_repetition() {
     assert_eq!(engine.check_laws(), Ok(()));
 }
 
-/// A record that waits keeps finite work going until the chores have gone round in vain.
+/// A waiting record keeps finite work alive until the chores have gone round without effect.
 #[test]
 fn records_that_wait_wait_for_the_chores_to_go_round() {
     let mut engine = house();
@@ -258,7 +258,7 @@ fn records_that_wait_wait_for_the_chores_to_go_round() {
     assert_eq!(engine.next_event(), Some(500 * MS), "a record may be waiting for it");
 }
 
-/// What is said at a partition is said again after 200 ms, 600 ms, and so on; the last time is after 804.6 s.
+/// Messages sent into a partition are retransmitted after 200 ms, 600 ms, and so on; the last time after 804.6 s.
 #[test]
 fn what_is_said_at_a_partition_gets_through_after_it_or_the_connection_is_given_up() {
     let cut = |engine: &mut Engine<Part>, cuts: u32| {
@@ -267,7 +267,7 @@ fn what_is_said_at_a_partition_gets_through_after_it_or_the_connection_is_given_
             Next::WAIT
         });
     };
-    // The receive is sent at 0 and arrives two milliseconds after the second repetition.
+    // The receive is sent at 0 and arrives two milliseconds after the second retransmission.
     let mut engine = house();
     publish(&mut engine, 5);
     cut(&mut engine, 1);
@@ -287,7 +287,7 @@ fn what_is_said_at_a_partition_gets_through_after_it_or_the_connection_is_given_
     until(&mut engine, 2_000);
     assert_eq!(engine.node(CONSUMER).heard.first(), Some(&(1_602 * MS + 1, Outcome::Ok)));
     assert_eq!(engine.check_laws(), Ok(()));
-    // And if the way stays cut.
+    // The path stays cut.
     let mut engine = house();
     cut(&mut engine, 1);
     receive(&mut engine);

@@ -1,8 +1,8 @@
-//! Goodness of fit: the Kolmogorov–Smirnov and chi-square tests, and the functions they need, from their definitions.
+//! Goodness of fit: the Kolmogorov–Smirnov and chi-square tests, and the functions they need, by definition.
 
-/// The probability with which one check may fail although all is well.
+/// The probability that one check fails although everything is correct.
 pub(crate) const FALSE_ALARM: f64 = 1e-7;
-/// Standard errors that a normal estimate leaves with that probability.
+/// The number of standard errors that a normal estimate exceeds with that probability.
 pub(crate) const STANDARD_ERRORS: f64 = 5.33;
 
 /// The probability that a gamma variate of this shape and scale 1 is at most `x`: the power series below the mean, the
@@ -42,7 +42,8 @@ pub(crate) fn chi_square_tail(degrees: usize, x: f64) -> f64 {
     1.0 - gamma_cumulative(degrees as f64 / 2.0, x / 2.0)
 }
 
-/// The greatest distance between the empirical and the given distribution function, times the root of the number.
+/// The maximum distance between the empirical and the given distribution function, times the square root of the sample
+/// size.
 pub(crate) fn kolmogorov_smirnov(samples: &mut [f64], cumulative: impl Fn(f64) -> f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     let number = samples.len() as f64;
@@ -54,13 +55,14 @@ pub(crate) fn kolmogorov_smirnov(samples: &mut [f64], cumulative: impl Fn(f64) -
     distance * number.sqrt()
 }
 
-/// The distance that [`kolmogorov_smirnov`] exceeds with probability [`FALSE_ALARM`] (first term of the limit law).
+/// The distance that [`kolmogorov_smirnov`] exceeds with probability [`FALSE_ALARM`] (first term of the limiting
+/// distribution).
 pub(crate) fn kolmogorov_smirnov_limit() -> f64 {
     (libm::log(2.0 / FALSE_ALARM) / 2.0).sqrt()
 }
 
-/// Checks counts against probabilities by chi-square. Neighbours are merged until ten are expected in each cell; what
-/// the probabilities leave over (an infinite tail) is one more cell.
+/// Checks counts against probabilities by chi-square. Adjacent cells are merged until each has an expected count of
+/// ten; the remaining probability (an infinite tail) forms one more cell.
 pub(crate) fn assert_counts_fit(what: &str, counts: &[u64], probabilities: &[f64], total: u64) {
     assert_eq!(counts.len(), probabilities.len());
     let mut cells: Vec<(f64, f64)> = Vec::new();

@@ -1,6 +1,6 @@
-//! What keys and the mouse do: they change what the screen knows, and ask for effects.
+//! Effects of keys and the mouse: they change the state of the screen, and request effects.
 //!
-//! Where the mouse points, and which box is the next one, only the screens know, which are drawn from [`App`].
+//! Only the screens, which are drawn from [`App`], know what the mouse points at and which box is next.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::player::{Command, Pace};
 use crate::screens::{self, Areas};
 
 impl App {
-    /// A key was pressed.
+    /// Handles a key press.
     pub fn key(&mut self, event: KeyEvent) -> Vec<Effect> {
         match keys::action(event, self.place()) {
             Some(action) => self.act(action),
@@ -27,7 +27,7 @@ impl App {
         }
     }
 
-    /// A text was pasted; line breaks become blanks, so that a fault may be pasted as it stands in a scenario.
+    /// Handles pasted text; line breaks become blanks, so that a fault can be pasted as written in a scenario.
     pub fn paste(&mut self, text: &str) -> Vec<Effect> {
         if matches!(self.place(), Place::Typing | Place::Finding) {
             for letter in text.trim().chars() {
@@ -59,7 +59,7 @@ impl App {
         }
     }
 
-    /// Does what a key stands for.
+    /// Carries out the action of a key.
     pub fn act(&mut self, action: Action) -> Vec<Effect> {
         let ask = |command| vec![Effect::Ask(command)];
         match action {
@@ -197,7 +197,7 @@ impl App {
                     *chosen = moved.min(count.saturating_sub(1));
                 }
             }
-            // The upper key makes the number larger.
+            // The up key increases the number.
             Open::Knob(_, line) | Open::Fault(line) => {
                 line.turn_number(if way == Way::On { Way::Back } else { Way::On })
             }
@@ -228,7 +228,7 @@ impl App {
         self.view.knobs.iter().any(|knob| knob.path == path && knob.live)
     }
 
-    /// Begins a second future with what is being typed; where a name is looked for, nothing.
+    /// Starts a second future with the text being typed; does nothing during a search.
     fn fork_with(&mut self) -> Vec<Effect> {
         let doing = match &self.open {
             Open::Knob(path, line) if self.is_live(path) => Doing::Set { path: path.clone(), value: line.text() },
@@ -303,8 +303,7 @@ impl App {
         self.folding.insert(cluster, !folded);
     }
 
-    /// Lays out what will be drawn, so that drawing does not have to do it again for each frame. Not needed for a
-    /// correct picture.
+    /// Lays out the drawings in advance, so that not every frame has to. Not needed for correctness.
     pub fn prepare(&mut self) {
         if self.screen != Screen::Topology {
             return;
@@ -362,7 +361,7 @@ impl App {
         }
     }
 
-    /// The next box, column by column.
+    /// Selects the next box, column by column.
     fn select_next(&mut self, by: usize, way: Way) {
         let diagram = self.diagram();
         let mut order: Vec<usize> = (0..diagram.groups.len()).collect();
@@ -374,7 +373,7 @@ impl App {
         }
     }
 
-    /// The nearest box in a direction.
+    /// Selects the nearest box in a direction.
     fn select_towards(&mut self, way: Way, across: bool) {
         let diagram = self.diagram();
         let Some(here) = diagram.group_of(self.selected) else { return };
@@ -395,7 +394,7 @@ impl App {
         }
     }
 
-    /// The mouse did something.
+    /// Handles a mouse event.
     pub fn mouse(&mut self, event: MouseEvent) -> Vec<Effect> {
         let at = Position::new(event.column, event.row);
         match event.kind {
@@ -439,7 +438,7 @@ impl App {
             let (x, y) = (i32::from(at.x - pane.drawing.x) + origin.0, i32::from(at.y - pane.drawing.y) + origin.1);
             let Some(group) = diagram.group_at(x, y) else { continue };
             self.selected = diagram.groups[group].members[0];
-            // Twice on the same box within half a second, counted in frames.
+            // A second click on the same box within half a second, counted in frames.
             let again = self
                 .clicked
                 .is_some_and(|(before, frame)| before == self.selected && self.frames.wrapping_sub(frame) < 15);

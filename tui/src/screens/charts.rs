@@ -1,4 +1,4 @@
-//! Load, latency, amplification, queues and utilisation over time, on one time axis, with the faults on it.
+//! Load, latency, amplification, queues and utilisation over time, on a common time axis with the faults.
 
 use lab::result::Snapshot;
 use ratatui::buffer::Buffer;
@@ -12,7 +12,7 @@ use crate::player::Future;
 use crate::plot::{Curve, Plot, Shape};
 use crate::theme::Role;
 
-/// A curve's windows: where each begins, s, and its value.
+/// The windows of a curve: start, s, and value.
 pub(crate) type Points = Vec<(f64, Option<f64>)>;
 
 /// One column of the series.
@@ -21,7 +21,7 @@ pub(crate) fn column(snapshot: &Snapshot, name: &str) -> Points {
     snapshot.series.begins().zip(values.into_iter().flatten()).collect()
 }
 
-/// A metric of all workloads together, window by window.
+/// A metric combined over all workloads, window by window.
 fn gathered(snapshot: &Snapshot, metric: &str, join: fn(f64, f64) -> f64) -> Points {
     let mut all: Points = Vec::new();
     for node in snapshot.topology.nodes.iter().filter(|node| node.is_workload) {
@@ -40,17 +40,17 @@ fn gathered(snapshot: &Snapshot, metric: &str, join: fn(f64, f64) -> f64) -> Poi
     all
 }
 
-/// A metric of all workloads, added up.
+/// The sum of a metric over all workloads.
 pub(crate) fn summed(snapshot: &Snapshot, metric: &str) -> Points {
     gathered(snapshot, metric, |one, other| one + other)
 }
 
-/// A metric of all workloads, the largest.
+/// The maximum of a metric over all workloads.
 fn largest(snapshot: &Snapshot, metric: &str) -> Points {
     gathered(snapshot, metric, f64::max)
 }
 
-/// The instants that charts show.
+/// The range of time that charts show.
 pub(crate) fn span(app: &App) -> (f64, f64) {
     let snapshot = app.snapshot();
     match app.zoom {
@@ -63,7 +63,7 @@ pub(crate) fn span(app: &App) -> (f64, f64) {
     }
 }
 
-/// A chart with everything that all charts share.
+/// A chart with the elements common to all charts.
 pub(crate) fn plot(app: &App, title: &str, figure: fn(f64) -> String, curves: Vec<Curve>) -> Plot {
     let snapshot = app.snapshot();
     let acting = snapshot.faults.iter().filter(|fault| fault.at_s <= snapshot.at_s);
@@ -93,7 +93,7 @@ pub(crate) fn plot(app: &App, title: &str, figure: fn(f64) -> String, curves: Ve
     }
 }
 
-/// One curve a future, told apart by letter, colour and dots.
+/// One curve per future, distinguished by letter, colour and dots.
 fn compared(app: &App, points: impl Fn(&Snapshot) -> Points) -> Vec<Curve> {
     let one = |future: &Future| Curve {
         name: future.side.letter().to_string(),
@@ -146,7 +146,8 @@ fn latency(app: &App) -> Plot {
     logarithmic(plot(app, "latency", figures::seconds, curves))
 }
 
-/// The components with the highest peaks of a metric; after a branch the highest one in both futures, with words for it.
+/// The components with the highest peaks of a metric, with a description; if there are two futures, only the highest one, in
+/// both of them.
 fn highest(app: &App, metric: &str) -> (String, Vec<Curve>) {
     let snapshot = app.snapshot();
     let mut ranked: Vec<(f64, &str)> = snapshot
@@ -196,7 +197,7 @@ fn utilisation(app: &App) -> Plot {
     Plot { top: 1.0, ..plot(app, &format!("utilisation{of}"), figures::share, curves) }
 }
 
-/// Draws charts in as many rows and columns as have room.
+/// Draws charts in as many rows and columns as fit.
 fn grid(buffer: &mut Buffer, area: Rect, app: &App, plots: Vec<Plot>, columns: i32) {
     let rows = (plots.len() as i32 + columns - 1) / columns.max(1);
     let (width, height) = (i32::from(area.width) / columns.max(1), i32::from(area.height));
@@ -219,7 +220,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     grid(buffer, area, app, plots, columns);
 }
 
-/// The most telling charts side by side, below another screen.
+/// The most informative charts side by side, below another screen.
 pub(crate) fn strip(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut plots = vec![load(app), latency(app)];
     if area.width >= 150 {

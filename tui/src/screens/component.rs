@@ -1,4 +1,4 @@
-//! Everything about one component or workload: its figures, its own ones, its links with their policies, its past.
+//! Details of one component or workload: its figures, those specific to its kind, its links with their policies, its past.
 
 use lab::figures::{Own, Reading};
 use lab::metrics::Unit;
@@ -25,7 +25,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     past(buffer, right, app, &node.name, node.is_workload);
 }
 
-/// A row of the table: label, figure, role, share of the cells of a bar.
+/// A row of the table: label, figure, role, filled share of a bar.
 type Row = (String, String, Role, Option<f64>);
 
 fn rows(node: &NodeNow, is_workload: bool) -> Vec<Row> {
@@ -97,7 +97,7 @@ fn figures_of(buffer: &mut Buffer, area: Rect, app: &App) {
         brush.text(0, y, &figures::shorten(&format!("↯ {}", now.faults.join(", ")), width as usize), Role::Fault);
         y += 1;
     }
-    // The other future's figures stand in a column of their own.
+    // Show the other future's figures in a column of their own.
     let other = app.view.futures.iter().find(|future| future.side != app.view.focus);
     let other_rows =
         other.and_then(|future| future.snapshot.nodes.get(app.selected)).map(|other| rows(other, node.is_workload));
@@ -208,8 +208,8 @@ fn own_figure(value: f64, unit: Unit) -> String {
     }
 }
 
-/// Places that a link's policies give out, `pool 3 of 20, 5 wait`: of whatever declares how many are `active` of which
-/// `size`, and how many are `waiting`.
+/// The slots that a link's policies manage, `pool 3 of 20, 5 wait`: for every policy that declares `active` and `size`, and
+/// possibly `waiting`.
 fn places_in_words(own: &Own) -> Vec<String> {
     let of = |name: &str| {
         let name = name.strip_suffix(".active")?;

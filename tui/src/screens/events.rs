@@ -1,4 +1,4 @@
-//! What happened, the newest at the bottom; enter goes to the instant of the chosen one.
+//! The event log, the newest at the bottom; Enter jumps to the instant of the selected event.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -18,7 +18,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
     let rows = usize::from(area.height);
     let chosen = events.len().saturating_sub(1 + app.cursors.event);
-    // The newest stay in sight until the cursor leaves them.
+    // Keep the newest visible until the cursor leaves them.
     let first = events.len().saturating_sub(rows).min(chosen.saturating_sub(rows / 3));
     for (row, (index, event)) in events.iter().enumerate().skip(first).take(rows).enumerate() {
         let y = row as i32;

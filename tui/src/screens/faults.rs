@@ -28,7 +28,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         brush.text(4, 1, "none", Role::Faint);
     }
     let rows = (height - lower - 2).max(1) as usize;
-    // Where not all fit, the newest are the ones to see.
+    // If not all fit, show the newest.
     let first = all.len().saturating_sub(rows);
     for (row, (fault, sign)) in all.into_iter().skip(first).enumerate() {
         let y = row as i32 + 1;

@@ -1,4 +1,4 @@
-//! Every setting of the scenario; those that may change during a run can be turned here.
+//! Every setting of the scenario; those that may change during a run can be changed here.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! Choosing what to watch: names on the left, what the one under the cursor shows below.
+//! The menu of scenarios: names, with the description of the one under the cursor below.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,7 +10,7 @@ use crate::menu::Menu;
 use crate::screens::{footer_line, lines_of, scrolled};
 use crate::theme::{Role, Theme};
 
-/// Rows that what the chosen one shows may take.
+/// Maximum number of rows of the description.
 const ABOUT: usize = 4;
 
 /// Draws the list over the whole screen.
@@ -64,7 +64,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, menu: &Menu) {
     footer_line(buffer, line, theme, Place::Choosing, true);
 }
 
-/// A sentence cut at its end.
+/// Cuts a sentence at its end.
 fn cut(text: &str, room: usize) -> String {
     if text.chars().count() <= room {
         return text.into();

@@ -3,13 +3,13 @@
 //! ```text
 //! brownout  Checkout under a slow database          ▶ ×10        1:12.3 / 5:00      header
 //!  1 Topology  2 Charts  3 Component  5 Events  6 Knobs  7 Faults                   tabs
-//!  offered 1.2k/s   good 310/s 26 %    p50 80 ms   p99 3.0 s   ▇▇▇▇▅▂▁▁▁▂▅▇▇        headline, one a future
+//!  offered 1.2k/s   good 310/s 26 %    p50 80 ms   p99 3.0 s   ▇▇▇▇▅▂▁▁▁▂▅▇▇        headline, one per future
 //!                                                                                   body
-//!  ├━━━━━━━━▒▒▒▒▒▒━━━━━━●┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┤          timeline
+//!  ├━━━━━━━━▒▒▒▒▒▒━━━━━━●┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┤          timeline
 //!  space pause  . step  + faster  - slower  ← rewind  b branch  ? help              footer
 //! ```
 //!
-//! Everything here is drawn from `&App`; nothing is remembered from one frame to the next.
+//! Everything is drawn from `&App`, without any state between frames.
 
 pub(crate) mod charts;
 pub(crate) mod component;
@@ -37,7 +37,7 @@ use crate::keys::{self, Place, Screen};
 use crate::player::{Future, Pace};
 use crate::theme::{Role, Theme};
 
-/// The smallest screen on which anything can be read.
+/// The smallest readable screen.
 const SMALLEST: (u16, u16) = (50, 14);
 
 /// The parts of the frame.
@@ -53,7 +53,7 @@ pub(crate) struct Areas {
 }
 
 impl Areas {
-    /// The parts of a screen of that size.
+    /// The parts of a screen of the given size.
     pub(crate) fn new(size: Rect, app: &App) -> Areas {
         let caption = app.caption().map_or(0, |text| lines_of(&text, caption_width(size)).len() as u16);
         let headlines = app.view.futures.len() as u16;
@@ -129,7 +129,7 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
     brush.text(after + 2, 0, &figures::shorten(&snapshot.scenario, room), Role::Strong);
 }
 
-/// The pace in words; and the pace reached, where the machine cannot keep up.
+/// The pace in words, and the pace reached if the machine cannot keep up.
 fn pace(app: &App) -> String {
     let wanted = match app.view.pace {
         Pace::FlatOut => "flat out".to_string(),
@@ -144,7 +144,7 @@ fn pace(app: &App) -> String {
     }
 }
 
-/// The tabs and the columns they take.
+/// The tabs, with their texts and first columns.
 fn tab_columns(app: &App, area: Rect) -> Vec<(Screen, String, u16)> {
     let screens = app.screens();
     let letters: usize = screens.iter().map(|screen| screen.title().chars().count() + 4).sum();
@@ -236,7 +236,7 @@ fn headline(buffer: &mut Buffer, area: Rect, app: &App, future: &Future) {
     }
 }
 
-/// The look of a future's letter.
+/// The role of a future's letter.
 pub(crate) fn side_role(future: &Future) -> Role {
     match future.side {
         crate::deck::Side::Original => Role::Original,
@@ -248,7 +248,7 @@ fn caption_width(size: Rect) -> usize {
     usize::from(size.width).saturating_sub(20).max(20)
 }
 
-/// A text broken into lines of at most this many letters.
+/// Breaks a text into lines of at most `width` letters.
 pub(crate) fn lines_of(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
@@ -294,12 +294,12 @@ fn footer(buffer: &mut Buffer, area: Rect, app: &App) {
     footer_line(buffer, area, app.theme, app.place(), app.view.playing);
 }
 
-/// The keys of a place in one line.
+/// Draws the keys of a place in one line.
 pub(crate) fn footer_line(buffer: &mut Buffer, area: Rect, theme: Theme, place: Place, playing: bool) {
     let mut brush = Brush::new(buffer, area, theme);
     let width = i32::from(area.width);
     let rows = keys::footer(place);
-    // Help and quit stay, whatever else has to go.
+    // Help and quit always stay.
     let fixed = |label: &str| label == "?" || label == "q";
     let length = |(label, short): &(&str, &str)| (label.chars().count() + short.chars().count() + 3) as i32;
     let reserved: i32 = rows.iter().filter(|row| fixed(row.0)).map(length).sum();
@@ -315,7 +315,7 @@ pub(crate) fn footer_line(buffer: &mut Buffer, area: Rect, theme: Theme, place: 
     }
 }
 
-/// A frame of rounded corners with a title.
+/// Draws a frame with rounded corners and a title.
 pub(crate) fn frame(brush: &mut Brush, (x, y, width, height): (i32, i32, i32, i32), title: &str, role: Role) {
     if width < 2 || height < 2 {
         return;
@@ -339,7 +339,7 @@ pub(crate) fn frame(brush: &mut Brush, (x, y, width, height): (i32, i32, i32, i3
     }
 }
 
-/// The first row to show so that the cursor can be seen.
+/// The first row to show so that the cursor is visible.
 pub(crate) fn scrolled(cursor: usize, rows: usize, count: usize) -> usize {
     cursor.saturating_sub(rows / 2).min(count.saturating_sub(rows))
 }

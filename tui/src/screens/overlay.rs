@@ -1,4 +1,4 @@
-//! What lies over a screen: the help page, a line to type in, a question.
+//! Overlays: the help page, an input line, a question.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -68,7 +68,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
     }
 }
 
-/// Clears a part of the lower edge of the body and frames it; what is inside the frame.
+/// Draws a frame at the lower edge of the body, and clears its inside; returns the inside.
 fn panel(buffer: &mut Buffer, body: Rect, app: &App, rows: u16, title: &str) -> Rect {
     let height = (rows + 2).min(body.height);
     let width = body.width.saturating_sub(4).min(100);
@@ -89,7 +89,7 @@ fn cleared(buffer: &mut Buffer, area: Rect, app: &App, title: &str) -> Rect {
     Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(2) }
 }
 
-/// A line that is being typed, with its cursor; scrolled where it is longer than the room.
+/// Draws an input line with its cursor; scrolled if it is longer than the space.
 fn typed(buffer: &mut Buffer, area: Rect, app: &App, line: &Line) {
     let mut brush = Brush::new(buffer, area, app.theme);
     let room = usize::from(area.width).saturating_sub(4);
@@ -132,7 +132,7 @@ fn help(buffer: &mut Buffer, body: Rect, app: &App, scrolled: usize) {
             places.push(*place);
         }
     });
-    // The keys of the screen that is shown come first.
+    // The keys of the current screen come first.
     places.sort_by_key(|place| (*place != Place::On(app.screen), *place == Place::Typing));
     let mut rows: Vec<(&str, &str)> = Vec::new();
     for place in places {

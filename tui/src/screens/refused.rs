@@ -1,4 +1,4 @@
-//! A scenario that cannot be run: what is wrong with it, while it is waited for the next save.
+//! The problems of a rejected scenario, shown until the file is saved again.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,25 +9,25 @@ use crate::keys::Place;
 use crate::screens::{footer_line, lines_of};
 use crate::theme::{Role, Theme};
 
-/// A scenario that cannot be run.
+/// A rejected scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Which of the source's scenarios.
+    /// Its index among the source's choices.
     pub(crate) choice: usize,
     /// The name of the scenario.
     pub(crate) name: String,
-    /// The problems, in lines.
+    /// The problems, in several lines.
     pub(crate) text: String,
-    /// By how many lines it is scrolled.
+    /// Number of lines scrolled.
     pub(crate) scrolled: usize,
-    /// True where a save will be noticed.
+    /// True if a save will be detected.
     pub(crate) is_watched: bool,
-    /// True where there is a run to go back to.
+    /// True if there is a run to return to.
     pub(crate) has_run_behind: bool,
 }
 
 impl Refusal {
-    /// The problems, in styled lines that fit into the given columns.
+    /// The problems, in styled lines that fit into `width` columns.
     pub(crate) fn lines(&self, width: u16) -> Vec<(String, Role)> {
         let width = usize::from(width).saturating_sub(2).max(20);
         let broken = |line: &str| {
@@ -38,7 +38,7 @@ impl Refusal {
     }
 }
 
-/// Draws what is wrong over the whole screen.
+/// Draws the problems over the whole screen.
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, refusal: &Refusal) {
     let mut brush = Brush::new(buffer, area, theme);
     let (width, height) = (i32::from(area.width), i32::from(area.height));
@@ -64,7 +64,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme, refusal: &Refu
     footer_line(buffer, line, theme, Place::Refused, true);
 }
 
-/// The look of a line of what the reader says, which follows from how it begins.
+/// The style of a line of the message, according to how it begins.
 fn look(line: &str) -> Role {
     let bare = line.trim_start();
     match bare {
@@ -77,15 +77,15 @@ fn look(line: &str) -> Role {
     }
 }
 
-/// A line broken between words where it is longer than the screen is wide. Lines of the scenario and the marks below them
-/// stay whole, since they belong under each other.
+/// Breaks a line between words if it is wider than the screen. Keeps lines of the scenario and the marks below them whole,
+/// since the marks refer to columns.
 fn wrapped(line: &str, width: usize) -> Vec<String> {
     let bare = line.trim_start();
     let is_source = bare.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start().starts_with('|');
     if is_source || bare.starts_with("-->") || line.chars().count() <= width {
         return vec![line.to_string()];
     }
-    // What follows stands below the first word of the message.
+    // Align continuation lines with the first word of the message.
     let message = bare.find(": ").map_or(0, |place| bare[..place + 2].chars().count()).min(width / 3);
     let indent = line.chars().count() - bare.chars().count();
     let hanging = indent + if bare.starts_with("= ") { message } else { 2 };

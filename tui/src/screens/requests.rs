@@ -1,4 +1,4 @@
-//! Sampled requests, slowest first, and the chosen one as a waterfall: a row a call, with what its time was spent on.
+//! Sampled requests, slowest first, and the selected one as a waterfall: a row per call, showing how its time was spent.
 
 use lab::requests::{RequestLine, Requests, Waterfall, WaterfallRow};
 use lab::result::Spent;
@@ -11,7 +11,7 @@ use crate::figures;
 use crate::screens::scrolled;
 use crate::theme::Role;
 
-/// What time is spent on: a word, how it is drawn, and its colour.
+/// The look of a category of time: a word, a fill character, and a colour.
 fn look(what: Spent) -> (&'static str, char, Role) {
     match what {
         Spent::Service => ("served", '█', Role::Good),
@@ -28,7 +28,7 @@ fn look(what: Spent) -> (&'static str, char, Role) {
     }
 }
 
-/// The instant from which requests are shown, s.
+/// The instant from which requests are listed, s.
 fn from_s(app: &App) -> f64 {
     match app.zoom {
         Zoom::Whole => f64::NEG_INFINITY,
@@ -36,17 +36,17 @@ fn from_s(app: &App) -> f64 {
     }
 }
 
-/// The requests to choose from, slowest first, and the selected one among them even where it has not been sent yet: it was
-/// selected at a later instant.
+/// The list of requests, slowest first. It includes the selected one even if it has not been sent yet at this instant,
+/// because it was selected at a later one.
 pub(crate) struct Listed<'a> {
     requests: Option<&'a Requests>,
     pub(crate) lines: Vec<RequestLine>,
-    /// The selected one, where it is not among the requests of this instant.
+    /// The selected request, if it is not among the requests of this instant.
     ahead: Option<&'a Waterfall>,
 }
 
 impl<'a> Listed<'a> {
-    /// The list, and the place of the selected request in it.
+    /// The list, and the index of the selected request in it.
     pub(crate) fn of(app: &'a App) -> (Listed<'a>, usize) {
         let requests = app.view.focused().requests.as_ref();
         let lines = requests.map(|requests| requests.slowest_first(from_s(app))).unwrap_or_default();
@@ -61,7 +61,7 @@ impl<'a> Listed<'a> {
         (listed, 0)
     }
 
-    /// One of them, call by call.
+    /// One request, call by call.
     pub(crate) fn waterfall(&self, place: usize) -> Option<Waterfall> {
         match self.ahead {
             Some(selected) if place == 0 => Some(selected.clone()),
@@ -123,7 +123,7 @@ fn ending(outcome: Option<lab::requests::Outcome>) -> (&'static str, Role) {
 
 fn draw_waterfall(brush: &mut Brush, (top, width, height): (i32, i32, i32), waterfall: &Waterfall) {
     let line = &waterfall.line;
-    // Where its time went, the most first.
+    // How its time was spent, the largest part first.
     let mut x = brush.text(1, top, &format!("{} of {}:", figures::seconds(line.took_s), line.workload), Role::Strong);
     for (what, place, spent_s) in waterfall.parts() {
         let (word, _, role) = look(what);
@@ -139,7 +139,7 @@ fn draw_waterfall(brush: &mut Brush, (top, width, height): (i32, i32, i32), wate
     let names = (width / 4).clamp(18, 36);
     let columns = (width - names - 20).max(4);
     let rows = (height - 2).max(0) as usize;
-    // Wasted work may last a hundred times as long as the request: it is cut off.
+    // Wasted work may last a hundred times as long as the request: cut it off.
     let last = waterfall.rows.iter().map(|row| row.until_s).fold(line.took_s, f64::max);
     let whole = if last > line.took_s { last.min(line.took_s * 1.25) } else { line.took_s };
     let scale = Scale { begin: names, columns, whole };
@@ -155,7 +155,7 @@ fn draw_waterfall(brush: &mut Brush, (top, width, height): (i32, i32, i32), wate
     legend(brush, top + height - 1, width);
 }
 
-/// From seconds to columns.
+/// Converts seconds to columns.
 struct Scale {
     begin: i32,
     columns: i32,
@@ -177,7 +177,7 @@ fn draw_row(brush: &mut Brush, y: i32, width: i32, scale: &Scale, row: &Waterfal
     let end = scale.begin + scale.columns;
     let (from, until) = (scale.column(row.from_s), scale.column(row.until_s).max(scale.column(row.from_s) + 1));
     let until = until.min(end);
-    // Of what goes on it is not yet known what it was spent on.
+    // For a call under way it is not yet known how the latest time is spent.
     let known_s = row.stretches.last().map_or(row.from_s, |last| last.3);
     for column in from..until {
         let is_known = !row.goes_on || column < scale.column(known_s);
@@ -186,7 +186,7 @@ fn draw_row(brush: &mut Brush, y: i32, width: i32, scale: &Scale, row: &Waterfal
     for (what, _, from_s, until_s) in &row.stretches {
         let (_, glyph, role) = look(*what);
         let from = scale.column(*from_s);
-        // Parts shorter than a cell are shown where there is nothing longer.
+        // A part shorter than a cell still takes one, unless a later part overwrites it.
         for column in from..scale.column(*until_s).max(from + 1).min(until) {
             brush.put(column, y, glyph, role);
         }

@@ -1,4 +1,4 @@
-//! The run from its beginning to its end: where it stands, when faults act, what operators do, what was changed.
+//! The timeline of the run: current instant, faults, actions of operators, and the user's changes.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

@@ -1,4 +1,4 @@
-//! The topology: who calls whom, how busy each is, what flows, where it multiplies and where faults act.
+//! The topology: the graph of calls, the load of components, traffic, amplification and active faults.
 
 use std::collections::BTreeSet;
 
@@ -17,19 +17,19 @@ use crate::screens::{charts, frame, side_role};
 use crate::theme::{Role, Theme};
 use crate::wires::{self, Stroke, Weight, Wires};
 
-/// Amplification below this is not worth a mark.
+/// Amplification below this gets no mark.
 const AMPLIFIED: f64 = 1.05;
 
-/// One future's drawing on the screen.
+/// The drawing of one future on the screen.
 pub(crate) struct Pane {
     pub(crate) side: Side,
-    /// With its frame, where there are two.
+    /// Including its frame, if there are two futures.
     outer: Rect,
     pub(crate) drawing: Rect,
 }
 
-/// Where the futures are drawn: one alone, two side by side, or one above the other; where there is room for one only,
-/// the one in focus.
+/// The positions of the futures: one alone, two side by side or one above the other; if there is space for one only, the
+/// one in focus.
 pub(crate) fn panes(app: &App, body: Rect) -> Vec<Pane> {
     let legend = u16::from(body.height >= 24);
     let charts = if body.height >= 32 { (body.height / 4).clamp(8, 16) } else { 0 };
@@ -60,7 +60,7 @@ pub(crate) fn panes(app: &App, body: Rect) -> Vec<Pane> {
     vec![Pane { side: app.view.focus, outer: drawing, drawing: inner(drawing) }]
 }
 
-/// The cell of the drawing that stands at the top left of its pane.
+/// The cell of the drawing at the top left of its pane.
 pub(crate) fn origin(app: &App, diagram: &Diagram, area: Rect) -> (i32, i32) {
     diagram.origin(diagram.group_of(app.selected), i32::from(area.width), i32::from(area.height))
 }
@@ -91,7 +91,7 @@ pub(crate) fn draw(buffer: &mut Buffer, body: Rect, app: &App) {
     }
 }
 
-/// All that was changed in a future since the fork.
+/// The title of a future's pane: its changes since the fork.
 fn pane_title(app: &App, future: &Future) -> String {
     let shared = app.view.shared_changes.min(future.changes.len());
     let made = future.changes[shared..].iter().filter(|change| change.at_ns as f64 <= future.snapshot.at_s * 1e9 + 1.0);
@@ -129,7 +129,7 @@ fn lines(brush: &mut Brush, app: &App, snapshot: &Snapshot, diagram: &Diagram) {
     let figures: Vec<LineFigures> = diagram.lines.iter().map(|line| LineFigures::of(snapshot, &line.edges)).collect();
     let most = figures.iter().map(|line| line.attempts).fold(0.0, f64::max);
     let mut grid = Wires::new(diagram.placement.width, diagram.placement.height);
-    // In a crowd only the lines of what is selected move, and those that fail; the others would hide them.
+    // In a crowded drawing, only animate lines of the selection and lines with failures; the others would hide them.
     let selected = diagram.group_of(app.selected);
     let crowded = diagram.detail == Detail::Pill && diagram.lines.len() > 20;
     let routes: Vec<(&Route, &LineFigures, Weight)> = diagram
@@ -171,7 +171,7 @@ fn line_role(figures: &LineFigures, weight: Weight) -> Role {
     if weight == Weight::Dashed { Role::Idle } else { Theme::errors(figures.error_share()) }
 }
 
-/// The marks that move along a line: one for every few attempts, hollow for retries.
+/// Draws the moving marks along a line: one for every few attempts, hollow for retries.
 fn pulses(brush: &mut Brush, phase: u64, route: &Route, figures: &LineFigures, weight: Weight) {
     let period = match weight {
         Weight::Dashed => return,
@@ -185,7 +185,7 @@ fn pulses(brush: &mut Brush, phase: u64, route: &Route, figures: &LineFigures, w
         if moved.rem_euclid(period) != 0 {
             continue;
         }
-        // Multiples of the golden section spread the retries evenly among the marks.
+        // Multiples of the golden ratio spread retries evenly among the marks.
         let number = moved.div_euclid(period);
         let is_retry = (number as f64 * 0.618_033_988_749_895).rem_euclid(1.0) < retries;
         let (mark, role) = if is_retry { ('○', Role::Retry) } else { ('•', Role::Pulse) };
@@ -193,8 +193,8 @@ fn pulses(brush: &mut Brush, phase: u64, route: &Route, figures: &LineFigures, w
     }
 }
 
-/// The arrow head, the amplification and the mark of a fault, at the end of a line: on it where it is long enough, else
-/// in the row above or below where nothing else is. Returns the cells of a label beside the line.
+/// Draws the arrow head, the amplification and the fault mark at the end of a line: on the line if it is long enough, else
+/// in a free row above or below. Returns the cells of a label beside the line.
 fn ends(
     brush: &mut Brush,
     route: &Route,
@@ -231,8 +231,8 @@ fn ends(
     Some((begin..begin + length).map(|column| (column, row)).collect())
 }
 
-/// Several of a kind side by side, a column each: how busy it is, or that it is down. Where there is no room for all of them,
-/// the first.
+/// Draws parts of the same kind side by side, one column each, with their load, or marked as down. If there is not enough
+/// space, only the first ones.
 pub(crate) fn multiples(brush: &mut Brush, (x, y, room): (i32, i32, i32), each: &[(bool, Option<f64>)]) {
     if each.is_empty() || room < 4 {
         return;
@@ -243,7 +243,7 @@ pub(crate) fn multiples(brush: &mut Brush, (x, y, room): (i32, i32, i32), each: 
         let x = x + 1 + column as i32;
         match (is_up, load) {
             (false, _) => brush.put(x, y, '✗', Role::Fault),
-            // Nothing is as easily overlooked as what is idle.
+            // Draw an idle part as a thin bar: an empty cell would be overlooked.
             (true, Some(load)) => brush.put(x, y, figures::block(load.max(0.01)), Theme::load(Some(*load))),
             (true, None) => brush.put(x, y, '·', Role::Faint),
         }
@@ -252,7 +252,7 @@ pub(crate) fn multiples(brush: &mut Brush, (x, y, room): (i32, i32, i32), each: 
     brush.put(x + 1 + shown as i32, y, end, Role::Faint);
 }
 
-/// How many of a workload's requests succeed, or fail where those are more.
+/// The share of a workload's requests that succeed, or the share that fail if that is larger.
 fn success(figures: &BoxFigures) -> String {
     match figures.good_share() {
         None => "–".into(),
@@ -261,7 +261,7 @@ fn success(figures: &BoxFigures) -> String {
     }
 }
 
-/// A name that fits; of one in a cluster the cluster is left out first.
+/// Shortens a name to fit; drops the cluster first.
 fn short_name(name: &str, room: usize) -> String {
     match name.rsplit_once('/') {
         Some((_, own)) if name.chars().count() > room => figures::shorten(&format!("…/{own}"), room),
@@ -269,7 +269,7 @@ fn short_name(name: &str, room: usize) -> String {
     }
 }
 
-/// How one box is drawn.
+/// The drawing of a box.
 struct Look<'a> {
     app: &'a App,
     snapshot: &'a Snapshot,
@@ -296,7 +296,7 @@ impl Look<'_> {
         let Place { x, y, width, height } = self.place;
         let (x, y, width) = (x + 2, y + 1, width - 4);
         for row in 0..height - 2 {
-            // A line that passes behind must not show through.
+            // Blank the inside of the box, so that lines passing behind it do not show through.
             brush.text(x - 1, y + row, &" ".repeat((width + 2).max(0) as usize), Role::Text);
         }
         match (self.detail, group.is_workload) {
@@ -330,7 +330,7 @@ impl Look<'_> {
         brush.put(x, y + height - 1, bottom_left, role);
         brush.put(x + width - 1, y + height - 1, bottom_right, role);
 
-        // Above: the name, and the kind or the fault if there is room. Below: replicas, and amplification.
+        // Top: the name, and the kind or the fault if there is space. Bottom: replicas and amplification.
         let tight = self.detail <= Detail::Narrow;
         let name = short_name(&group.name, (width - 4).max(1) as usize);
         let room = width - 4 - name.chars().count() as i32;
@@ -371,13 +371,13 @@ impl Look<'_> {
         }
     }
 
-    /// A label, a bar and a figure in one row; the label only where there is room.
+    /// Draws a label, a bar and a figure in one row; the label only if there is space.
     fn gauge(brush: &mut Brush, (x, y, width): (i32, i32, i32), label: &str, level: f64, value: &str, role: Role) {
         let shown = if width >= 18 || label.len() == 1 { label } else { "" };
         let begin = if shown.is_empty() { x } else { brush.text(x, y, &format!("{shown:<5}"), Role::Faint) + 1 };
         let begin = if shown.len() == 1 { x + 2 } else { begin };
         brush.text_before(x + width, y, value, role);
-        // Bars of one box are equally long, whatever the figures behind them.
+        // All bars of a box have the same length, regardless of the figures behind them.
         let length = (x + width - 7 - begin).max(0);
         brush.text(begin, y, &figures::bar(level, length as usize), role);
     }
@@ -439,12 +439,12 @@ impl Look<'_> {
         }
     }
 
-    /// How high the curve of the past is.
+    /// Height of the curve of past values, rows.
     fn past_rows(&self) -> i32 {
         if self.detail == Detail::Large { 3 } else { 1 }
     }
 
-    /// Arrivals on the left, failures on the right.
+    /// Draws arrivals on the left, failures on the right.
     fn flow(&self, brush: &mut Brush, (x, y, width): (i32, i32, i32), figures: &BoxFigures) {
         brush.text(x, y, &figures::rate(figures.arrivals), Role::Text);
         let errors = figures.error_share();
@@ -483,7 +483,7 @@ impl Look<'_> {
         }
     }
 
-    /// The last windows as a row of columns; the scale is that of all of them where none is given.
+    /// Draws the last windows as bars; without a given scale, their maximum determines it.
     fn past(
         &self,
         brush: &mut Brush,
@@ -516,14 +516,14 @@ impl Look<'_> {
             let level = if top > 0.0 { value / top } else { 0.0 };
             let role = if scaled { Role::Good } else { Theme::load(Some(level)) };
             for row in 0..rows {
-                // The lowest row shows that there is something, however little it is.
+                // The lowest row always shows a value above zero, however small.
                 let above = (level * f64::from(rows) - f64::from(rows - 1 - row)).clamp(0.0, 1.0);
                 brush.put(x + width - 1 - place as i32, y + row, figures::block(above), role);
             }
         }
     }
 
-    /// Two lines: how busy, and the worst of what waits and what fails.
+    /// Draws two lines: the load, and the worse of waiting and failing calls.
     fn narrow(
         &self,
         brush: &mut Brush,
@@ -609,7 +609,7 @@ impl Look<'_> {
     }
 }
 
-/// The role of those that wait. Dead letters stand out, however few there are.
+/// The role of waiting calls. Dead letters stand out, even if there are few.
 fn waiting(figures: &BoxFigures) -> Role {
     match (figures.dead_letters, figures.queue) {
         (1.., _) => Role::Critical,

@@ -1,5 +1,5 @@
-//! A made-up simulation: a retry storm by rule of thumb, so that the screen has something to show that moves as the real
-//! thing does. It advances in ticks of ten milliseconds, so that its state does not depend on how a span is cut up.
+//! A fake simulation: a retry storm by rule of thumb, so that the screen has realistic data to show. It advances in ticks of
+//! ten milliseconds, so that its state does not depend on how a span is divided.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,7 +57,7 @@ pub(crate) struct Fake {
     faults: Vec<FaultWindow>,
     changes: Vec<String>,
     pub(crate) panics_at_ns: Option<i64>,
-    /// Counts the calls of `run_until`.
+    /// Counts the calls to `run_until`.
     pub(crate) runs: Option<Arc<AtomicU64>>,
 }
 
@@ -86,7 +86,7 @@ fn edge(from: usize, to: usize, link: &str, index: usize, policies: &[&str]) -> 
     }
 }
 
-/// Shoppers, an edge balancer, an api, its cache, its database and payments.
+/// Shoppers, an edge balancer, an API, its cache, its database and payments.
 pub(crate) fn checkout() -> Topology {
     Topology {
         nodes: vec![
@@ -108,7 +108,7 @@ pub(crate) fn checkout() -> Topology {
     }
 }
 
-/// A client, an api and its database.
+/// A client, an API and its database.
 pub(crate) fn three() -> Topology {
     Topology {
         nodes: vec![node("users", "workload"), node("api", "service"), node("db", "database")],
@@ -148,7 +148,7 @@ pub(crate) fn clusters() -> Topology {
     topology
 }
 
-/// Sixty services in one flat scenario.
+/// Sixty services in a flat scenario.
 pub(crate) fn sixty() -> Topology {
     let mut topology =
         Topology { nodes: vec![node("users", "workload"), node("gateway", "load_balancer")], edges: Vec::new() };
@@ -163,7 +163,7 @@ pub(crate) fn sixty() -> Topology {
 }
 
 impl Fake {
-    /// Two replicas die at once, and one of them is replaced.
+    /// Two replicas die at the same time, and one of them is replaced.
     fn happened(&self) -> Vec<Happened> {
         let all = [(62.5, 0, "replica_killed"), (62.5, 1, "replica_killed"), (93.25, 1, "replica_replaced")];
         let past = all.into_iter().filter(|(at_s, ..)| *at_s <= self.at_s());
@@ -175,7 +175,7 @@ impl Fake {
         told.collect()
     }
 
-    /// A storm over a topology.
+    /// A storm in a given topology.
     pub(crate) fn new(topology: Topology) -> Fake {
         let fault = FaultWindow {
             name: Some("slow-db".into()),
@@ -231,12 +231,12 @@ impl Fake {
         let served = self.queue.min(capacity * TICK_S);
         self.queue -= served;
         let wait = self.queue / capacity;
-        // Who waits longer than the timeout has gone when he is served; a caller gives up half a second after he came.
+        // A call that waits longer than the timeout has been given up when it is served; callers give up after half a second.
         let in_time = 1.0 / (1.0 + (wait / 0.5).powi(6));
         let good = served.min(attempts) * in_time;
         let failed = (attempts - good).max(0.0);
         self.backlog += failed * (1.0 - 1.0 / self.attempts_max) * if self.attempts_max > 1.0 { 0.95 } else { 0.0 };
-        // The line ends where callers take their places back.
+        // The queue is bounded: callers withdraw.
         self.queue = self.queue.min(60_000.0);
         let window = &mut self.window;
         window.ticks += 1.0;
@@ -369,7 +369,7 @@ impl Simulation for Fake {
             runs.fetch_add(1, Ordering::Relaxed);
         }
         let at_ns = at_ns.min(self.end_ns());
-        // Ticks lie on multiples of their length.
+        // Ticks lie at multiples of their length.
         while self.now_ns < at_ns {
             let next = (self.now_ns.div_euclid(TICK_NS) + 1) * TICK_NS;
             if self.now_ns.rem_euclid(TICK_NS) == 0 {
@@ -546,13 +546,13 @@ impl Simulation for Fake {
     }
 }
 
-/// Names for the groups of the requests below; the last three are links.
+/// Names of the groups in the requests below; the last three are links.
 fn names() -> Vec<GroupName> {
     let names = ["edge", "api", "orders-db", "shoppers.call", "edge.to", "api.db"];
     names.iter().enumerate().map(|(number, name)| GroupName { name: name.to_string(), is_link: number > 2 }).collect()
 }
 
-/// Two requests: one that was answered at once, and one whose second attempt at the database is worked on for nobody.
+/// Two requests: one answered immediately, and one whose second attempt at the database is wasted work.
 fn requests(names: Arc<Vec<GroupName>>, now: u64) -> Requests {
     const MS: u64 = 1_000_000;
     let group = |name: &str| GroupId(names.iter().position(|group| group.name == name).unwrap() as u16);

@@ -1,4 +1,4 @@
-//! Keys and the mouse: what they do to the screen, and what they ask for.
+//! Keys and the mouse: their effects on the screen, and the effects they request.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ fn type_text(app: &mut App, text: &str) {
     text.chars().for_each(|letter| assert!(press(app, KeyCode::Char(letter)).is_empty()));
 }
 
-/// The one command that is asked for.
+/// The only command requested.
 fn asked(effects: Vec<Effect>) -> Command {
     match <[Effect; 1]>::try_from(effects) {
         Ok([Effect::Ask(command)]) => command,
@@ -291,7 +291,7 @@ fn the_mouse_selects_boxes_screens_and_instants() {
         let kind = MouseEventKind::Down(MouseButton::Left);
         app.mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
     };
-    // Find where the database is drawn, as the eye would.
+    // Find the database on the screen by its text.
     let text = tui::screenshot::text(&tui::drawn(&app));
     let (row, line) = text.lines().enumerate().find(|(_, line)| line.contains("orders-db")).unwrap();
     let column = line.chars().collect::<String>().split("orders-db").next().unwrap().chars().count();

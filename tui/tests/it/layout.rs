@@ -1,4 +1,4 @@
-//! Layouts of random graphs: nothing overlaps, nothing is outside, every line leads from its caller to its callee.
+//! Layouts of random graphs: nothing overlaps, everything is inside, and every line leads from its caller to its callee.
 
 use proptest::prelude::*;
 use tui::layout::{Placement, Plan, Spacing, place};

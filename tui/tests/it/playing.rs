@@ -1,4 +1,4 @@
-//! Playing: whatever is paused, rewound, branched or watched, the run is the one that its changes make.
+//! Playback: pausing, rewinding, branching and watching leave the run as its changes determine it.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ fn attempts(value: u32) -> Doing {
     Doing::Set { path: "components.api.calls.db.retry.max_attempts".into(), value: value.to_string() }
 }
 
-/// The slow and obvious way to the same state: a fresh run with the changes made on the way.
+/// The reference: a fresh run with the changes made on the way.
 fn again(changes: &[Change], until_ns: i64) -> Fake {
     let mut fake = Fake::new(three());
     for change in changes.iter().filter(|change| change.at_ns <= until_ns) {
@@ -209,10 +209,10 @@ proptest! {
     }
 }
 
-/// How long anything may take before something is wrong. Nothing is said about how long it does take.
+/// Upper limit for any wait; the actual time is not checked.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until a view is as wanted.
+/// Waits for a view with a property.
 fn wait(player: &Player<Fake>, wanted: impl Fn(&tui::player::View) -> bool) -> std::sync::Arc<tui::player::View> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -276,7 +276,7 @@ fn at_a_pace_the_thread_wakes_once_a_frame() {
     let start = player.view().start_ns;
     wait(&player, |view| view.now_ns > start + 5 * SECOND);
     player.send(Command::Play(false));
-    // Never more often than the clock allows, however slow this machine is; a few runs are cut by borders of stretches.
+    // At most one run per frame of real time, on any machine, plus some that are split at the ends of stretches.
     let frames = began.elapsed().as_millis() as u64 / 33 + 1;
     let runs = runs.load(std::sync::atomic::Ordering::Relaxed);
     assert!(runs <= 4 * frames, "{runs} runs in {frames} frames");

@@ -1,4 +1,4 @@
-//! What the screens look like: fixed snapshots drawn and compared as text, styles where colour carries something.
+//! The look of the screens: fixed snapshots drawn and compared as text, and styles where colour has a meaning.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ fn app(mut fake: Fake, at_s: i64, (width, height): (u16, u16)) -> App {
     app
 }
 
-/// Two futures: with retries, and without since the fault struck.
+/// Two futures: with retries, and without retries since the fault.
 fn branched(size: (u16, u16)) -> App {
     let mut app = app(Fake::new(checkout()), 100, size);
     let doing = Doing::Set { path: "components.api.calls.db.retry.max_attempts".into(), value: "1".into() };
@@ -72,7 +72,7 @@ fn select(app: &mut App, name: &str) {
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
-/// A screen at every size, each in a file of its own.
+/// A screen at every size, each compared with its own file.
 fn at_three_sizes(name: &str, at_s: i64, prepare: impl Fn(&mut App)) {
     for size in SIZES {
         let mut app = app(Fake::new(checkout()), at_s, size);
@@ -134,7 +134,7 @@ fn faults_at_three_sizes() {
     });
 }
 
-/// Hosts under the made-up scenario: a busy one with time slices, one that has lost cores, and a burstable one.
+/// Hosts for the fake scenario: a busy one with time slices, one that has lost cores, and a burstable one.
 fn give_hosts(app: &mut App) {
     let on = |node, replicas, cores, limit: Option<(f64, f64)>| OnHost {
         node,
@@ -143,6 +143,7 @@ fn give_hosts(app: &mut App) {
         runnable: 3,
         limit: limit.map(|(limit, _)| limit),
         throttled: limit.map(|(_, throttled)| throttled),
+        memory: None,
     };
     let host = |name: &str, cpu: f64, components: Vec<OnHost>| HostNow {
         name: name.into(),
@@ -160,7 +161,12 @@ fn give_hosts(app: &mut App) {
             switch_cpu: Some(0.9),
             ..host("box", 0.97, vec![on(1, 3, 1.23, Some((3.0, 0.31))), on(last, 1, 5.6, None)])
         },
-        HostNow { cores_left: 4.0, ..host("zone-a[1]", 0.5, vec![on(1, 2, 3.0, Some((2.0, 0.0)))]) },
+        HostNow {
+            cores_left: 4.0,
+            memory: Some(7_600_000_000),
+            memory_size: Some(8_000_000_000),
+            ..host("zone-a[1]", 0.5, vec![OnHost { memory: Some(7_600_000_000), ..on(1, 2, 3.0, Some((2.0, 0.0))) }])
+        },
         HostNow { credits_s: Some(0.4), runnable: 0, ..host("burstable", 0.05, Vec::new()) },
     ];
     let mut view = (*app.view).clone();
@@ -244,7 +250,7 @@ fn a_queue_in_a_tour_is_as_long_as_in_its_box() {
 
 #[test]
 fn nothing_is_told_by_colour_alone() {
-    // The same letters whatever the colours are; what a colour says is also said by a letter, a word or a figure.
+    // The characters do not depend on the colours; everything a colour says is also said by a letter, a word or a figure.
     let mut app = app(Fake::new(checkout()), 70, (120, 40));
     let with_colours = text(&app);
     for depth in [Depth::None, Depth::Sixteen] {
@@ -312,7 +318,7 @@ fn a_picture_is_well_formed() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Every screen, at every size, at every instant, with whatever is open, is drawn without a panic.
+    /// Every screen can be drawn at every size and every instant, with any overlay, without a panic.
     #[test]
     fn every_screen_can_be_drawn_at_every_size(
         width in 1u16..220,

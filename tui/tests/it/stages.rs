@@ -1,4 +1,4 @@
-//! What fills the screen: the list, a run, what is wrong with a file; and reading a file again when it is saved.
+//! What fills the screen: the list, a run, the problems of a file; and reloading a file when it is saved.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use tui::{Caption, Choice, Opened, Options, Pace, Simulation, Source, Stamp, scr
 
 use crate::fake::{Fake, checkout, three};
 
-/// What an editor would have open: it can be changed while it is watched.
+/// A file that can be changed while it is watched, as by an editor.
 #[derive(Default)]
 struct File {
     stamp: Option<Stamp>,
@@ -98,7 +98,7 @@ fn press(stage: &mut Stage<Files>, code: KeyCode) -> Flow {
     stage.event(Event::Key(KeyEvent::new(code, KeyModifiers::NONE))).unwrap()
 }
 
-/// Waits for the simulation's thread; nothing is said about how long that takes.
+/// Waits for the simulation's thread; the time it takes is not checked.
 fn until(stage: &mut Stage<Files>, holds: impl Fn(&Stage<Files>) -> bool) {
     let begun = Instant::now();
     while !holds(stage) {
@@ -122,7 +122,7 @@ fn without_a_choice_there_is_the_list_and_typing_finds() {
     assert!(found.contains("@pool-ceiling") && !found.contains("@retry-storm"), "{found}");
     assert_eq!(press(&mut stage, KeyCode::Enter), Flow::On);
     assert!(text(&mut stage, (80, 24)).contains("╭ users"), "{}", text(&mut stage, (80, 24)));
-    // Back to the list and, without a choice, to the run again.
+    // Back to the list and, without a choice, back to the run.
     press(&mut stage, KeyCode::Char('o'));
     assert!(text(&mut stage, (80, 24)).contains("What do you want to watch?"));
     assert_eq!(press(&mut stage, KeyCode::Esc), Flow::On);

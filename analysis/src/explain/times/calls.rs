@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use models::demand::Outcomes;
 use models::law::{Branch, Law, side_by_side};
+use models::policies::fallback::FallbackSettings;
+use models::policies::hedge::HedgeDelay;
 use models::policies::outcomes::OutcomeSet;
 use models::policies::retry::RetrySettings;
 use sim_core::Outcome;
@@ -61,7 +63,13 @@ impl Times<'_> {
         let in_gates_s = passed.mean_s();
         let first = self.through(link, passed);
         let (tried, copies) = match &settings.hedge {
-            Some(hedge) => hedged(&first, hedge.delay.0 as f64 / 1e9, hedge.max),
+            Some(hedge) => {
+                let delay_s = match hedge.delay {
+                    HedgeDelay::After(delay) => delay.0 as f64 / 1e9,
+                    HedgeDelay::Percentile(share) => first.all().quantile(share),
+                };
+                hedged(&first, delay_s, hedge.max)
+            }
             None => (first, 1.0),
         };
         let (call, attempts) = match &settings.retry {
@@ -73,7 +81,20 @@ impl Times<'_> {
         };
         let batch_s = self.batch_wait_s(link);
         let call = bounded(&call.map(|law| Law::always(batch_s).then(law)), settings.total_timeout);
+        let call = match &settings.fallback {
+            Some(fallback) => {
+                let other = fallback.call.as_ref().and_then(|name| self.beside(link, name.as_str()));
+                fallen_back(&call, fallback, other.map(|other| self.over(other, op)).as_deref())
+            }
+            None => call,
+        };
         Over { call, attempt, held, endless, in_gates_s, attempts: attempts * copies }
+    }
+
+    /// Another link of the same caller.
+    fn beside(&self, link: usize, name: &str) -> Option<usize> {
+        let caller = self.graph.links[link].caller;
+        self.graph.links.iter().position(|other| other.caller == caller && other.name == name)
     }
 
     /// Attempts that come to the gates of a link, of which these pass.
@@ -162,13 +183,35 @@ impl Times<'_> {
         Some(flows.over(link).fold(Law::never(), |law, (op, asked)| law.or(&of(op, asked.attempts))))
     }
 
-    /// How often a call may be repeated in the long run, where a budget bounds that.
-    fn repeats_most(&self, link: usize) -> Option<f64> {
+    /// How often a call may be repeated in the long run, where a budget bounds that, by the share of attempts that fail.
+    fn repeats_most(&self, link: usize) -> Option<impl Fn(f64) -> f64> {
         let at = &self.graph.links[link];
         let budget = at.settings.retry.as_ref()?.budget.as_ref()?;
         let rate = self.flows.map_or(0.0, |flows| flows.links[link] / f64::from(at.copies));
-        (rate > 0.0).then(|| budget.repeats_per_call(rate))
+        (rate > 0.0).then_some(move |failing: f64| budget.repeats_per_call(rate, failing))
     }
+}
+
+/// How calls end whose failures a fallback answers, or a call over another link.
+fn fallen_back(call: &Outcomes, fallback: &FallbackSettings, other: Option<&Over>) -> Outcomes {
+    let (when, takes) = (fallback.outcomes(), Law::of_durations(&fallback.takes.0));
+    let mut all = Outcomes::none();
+    for (outcome, law) in call.parts() {
+        if !when.contains(outcome) {
+            all.add(outcome, law);
+            continue;
+        }
+        let after = law.then(&takes);
+        let Some(other) = other else {
+            all.add(Outcome::Degraded, &after);
+            continue;
+        };
+        for (outcome, law) in other.call.parts() {
+            let outcome = if outcome.is_good() { Outcome::Degraded } else { outcome };
+            all.add(outcome, &after.then(law));
+        }
+    }
+    all
 }
 
 /// By how much lost packets delay what is sent one way, and how likely it never comes, with when that is known.
@@ -219,7 +262,7 @@ fn hedged(attempt: &Outcomes, delay_s: f64, copies: u32) -> (Outcomes, f64) {
 fn retried(
     attempt: &Outcomes,
     retry: &RetrySettings,
-    repeats_most: Option<f64>,
+    repeats_most: Option<impl Fn(f64) -> f64>,
     total_s: Option<f64>,
 ) -> (Outcomes, f64) {
     let set = OutcomeSet::of(&retry.when);
@@ -227,7 +270,8 @@ fn retried(
         set.contains(outcome) && !outcome.is_good() && !matches!(outcome, Outcome::ClientError | Outcome::RateLimited)
     };
     let retried: f64 = attempt.parts().filter(|(outcome, _)| is_retried(*outcome)).map(|(_, law)| law.weight()).sum();
-    let allowed = share_allowed(retried, retry.max_attempts, repeats_most);
+    let most = repeats_most.map(|most| most(retried / attempt.all().weight().max(f64::MIN_POSITIVE)));
+    let allowed = share_allowed(retried, retry.max_attempts, most);
     let (mut all, mut starts, mut attempts) = (Outcomes::none(), Law::always(0.0), 0.0);
     for nth in 1..=retry.max_attempts {
         attempts += starts.weight();

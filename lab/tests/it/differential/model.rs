@@ -1,8 +1,8 @@
-//! The naive model: requests, attempts, a pool and a server, written down as the language describes them.
+//! The naive model: requests, attempts, a pool and a server, written as the language describes them.
 //!
-//! Nothing here is taken from the program. What is pending is a list that is searched for the first; every question is answered by
-//! looking at everything. The times of a case are drawn to the nanosecond, so that what falls together does so for a reason:
-//! then all of the first class of an instant comes before those who give up, each in the order in which it was set.
+//! It shares no code with the program. Pending events are a list that is searched for the first one; every query scans
+//! everything. The times of a case are drawn to the nanosecond, so that events coincide only for a reason. Of those that
+//! do, all regular events come before all timeouts, each in the order in which they were set.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,12 +11,12 @@ pub(super) type Time = u64;
 pub(super) const FIRST: u8 = 0;
 pub(super) const GIVING_UP: u8 = 1;
 
-/// How calls over a link are made.
+/// Policies of calls over a link.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Policies {
     pub(super) timeout: Option<Time>,
     pub(super) total: Option<Time>,
-    /// Attempts in all, and the wait between two.
+    /// Total number of attempts, and the wait between two.
     pub(super) retry: Option<(u32, Time)>,
     pub(super) propagates_deadline: bool,
     pub(super) propagates_cancel: bool,
@@ -32,7 +32,7 @@ pub(super) struct PoolPlan {
     pub(super) in_background: bool,
 }
 
-/// Whether calls share one.
+/// Whether calls share one call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sharing {
     No,
@@ -49,14 +49,14 @@ pub(super) enum Discipline {
     Codel { target: Time, interval: Time },
 }
 
-/// What the server is.
+/// The server.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Server {
-    /// A handler of one wait.
+    /// A handler with one wait.
     Waits,
-    /// A handler of one step that blocks, and of a wait behind it.
+    /// A handler with one blocking step, followed by a wait.
     BlocksThenWaits(Time),
-    /// A handler of one step that blocks.
+    /// A handler with one blocking step.
     Blocks,
     /// A database.
     Database { statement_timeout: Option<Time> },
@@ -74,7 +74,7 @@ pub(super) struct Request {
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     pub(super) requests: Vec<Request>,
-    /// How long each operation takes at the server.
+    /// Duration of each operation at the server.
     pub(super) takes: Vec<Time>,
     pub(super) link: Policies,
     pub(super) pool: Option<PoolPlan>,
@@ -115,11 +115,11 @@ impl Outcome {
     }
 }
 
-/// What is pending.
+/// A pending event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
     Arrives(usize),
-    /// An attempt of a request, or the whole of it, takes too long; it tries again.
+    /// An attempt of a request, or the whole request, times out; the request is retried.
     FrontTimeout(usize),
     RequestTotal(usize),
     RequestAgain(usize),
@@ -137,16 +137,16 @@ pub(super) enum Event {
     JobStatement(usize),
 }
 
-/// What follows at the same instant, once whoever brought it about is done.
+/// An action that follows at the same instant, after the one that caused it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Then {
-    /// Whoever has been given a place or a connection uses it.
+    /// A group that has been given a place or a connection uses it.
     GoesOn(usize),
-    /// Whoever has been turned away hears of it.
+    /// A rejected job reports its outcome.
     Answers(usize, Outcome),
 }
 
-/// What came of a request.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Ended {
     pub(super) outcome: Outcome,
@@ -155,12 +155,12 @@ pub(super) struct Ended {
 
 pub(super) struct RequestState {
     pub(super) attempts: u32,
-    /// Its attempt under way.
+    /// Its attempt in progress.
     pub(super) front: Option<usize>,
     pub(super) ended: Option<Ended>,
 }
 
-/// A request's attempt, which `front` serves by one call over its link.
+/// A request's attempt, which `front` serves with one call over its link.
 pub(super) struct Front {
     pub(super) request: usize,
     pub(super) begun: Time,
@@ -178,7 +178,7 @@ pub(super) struct Call {
     pub(super) is_over: bool,
 }
 
-/// Where the one call stands that those of a group share.
+/// The stage of the call shared by a group.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Stage {
     Filling,
@@ -189,12 +189,12 @@ pub(super) enum Stage {
     Over,
 }
 
-/// Calls that share what is done for the first of them.
+/// Calls that share the work done for the first of them.
 pub(super) struct Group {
     pub(super) members: Vec<usize>,
     pub(super) stage: Stage,
     pub(super) attempts: u32,
-    /// Until when it waits for a connection, and the one it has, open from an instant on.
+    /// Until when it waits for a connection, and when its connection opens or opened.
     pub(super) limit: Time,
     pub(super) connection: Option<Time>,
 }
@@ -209,13 +209,13 @@ pub(super) struct Job {
     pub(super) is_abandoned: bool,
     pub(super) is_cancelled: bool,
     pub(super) is_over: bool,
-    /// Since when it has a worker, and how many steps of it are over.
+    /// When it got a worker, and the number of its finished steps.
     pub(super) started: Option<Time>,
     pub(super) steps: u32,
     pub(super) unwanted_since: Option<Time>,
 }
 
-/// The model in the middle of a case.
+/// The state of the model within a case.
 pub(super) struct Model<'a> {
     pub(super) case: &'a Case,
     pub(super) now: Time,
@@ -226,12 +226,12 @@ pub(super) struct Model<'a> {
     pub(super) calls: Vec<Call>,
     pub(super) groups: Vec<Group>,
     pub(super) jobs: Vec<Job>,
-    /// Jobs that wait, in the order of coming, and since when somebody does.
+    /// Waiting jobs in order of arrival, and since when the queue has not been empty.
     pub(super) line: Vec<usize>,
     pub(super) occupied_since: Time,
     pub(super) serving: usize,
     pub(super) codel: (Option<Time>, Time, bool),
-    /// The instants from which the free connections are open, and how many there are in all.
+    /// The instants at which the free connections open or opened, and the number of all connections.
     free: Vec<Time>,
     connections: usize,
     places: usize,
@@ -242,7 +242,7 @@ pub(super) struct Model<'a> {
     pub(super) answers: BTreeMap<&'static str, u64>,
     pub(super) busy: u64,
     pub(super) wasted: u64,
-    /// What happened, for whoever must find out where the two ways part.
+    /// A log of events, to find where the model and the program diverge.
     pub(super) log: Vec<String>,
 }
 
@@ -360,7 +360,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    // The requests.
+    // Requests.
 
     fn total_end(&self, request: usize) -> Time {
         let Request { at, policies, .. } = &self.case.requests[request];
@@ -429,7 +429,7 @@ impl<'a> Model<'a> {
         assert!(self.requests[request].ended.replace(Ended { outcome, took }).is_none(), "a request ends once");
     }
 
-    // The link.
+    // Calls over the link.
 
     fn call(&mut self, front: usize) {
         let call = self.calls.len();
@@ -514,7 +514,7 @@ impl<'a> Model<'a> {
         self.goes_on(group);
     }
 
-    /// A group that has a connection uses it as soon as it is open.
+    /// A group with a connection uses it as soon as it is open.
     fn goes_on(&mut self, group: usize) {
         let opened = self.groups[group].connection.expect("it has one");
         if opened <= self.now {
@@ -532,7 +532,7 @@ impl<'a> Model<'a> {
         if self.groups[group].connection.is_some_and(|opened| opened <= self.now) {
             return self.send(group);
         }
-        // It goes on opening, for whoever takes it next.
+        // The connection continues to open for the next group that takes it.
         self.attempts += 1;
         self.give_back(group, true);
         self.hand_on();
@@ -637,7 +637,7 @@ impl<'a> Model<'a> {
             return self.finish(group, outcome);
         }
         let again = self.now + wait;
-        // Who has no time left for that ends now; those who share its call may have more.
+        // Calls without enough time left end now; others that share the call may have more time.
         let leaders_time = self.case.sharing == Sharing::Coalesced { in_context_of_leader: true };
         while again > self.call_end_of(self.calls[self.leader(group)].begun) {
             if leaders_time || self.groups[group].members.len() == 1 {
@@ -662,7 +662,7 @@ impl<'a> Model<'a> {
         self.front_answers(self.calls[call].front, outcome);
     }
 
-    /// A call gives up. What it shares with others goes on for them.
+    /// A call gives up. What it shares with other calls continues for them.
     fn leave(&mut self, call: usize, outcome: Outcome) {
         if self.calls[call].is_over {
             return;

@@ -1,4 +1,4 @@
-//! The naive model's server: workers, a line, and when somebody wants what is done.
+//! The naive model's server: workers, a queue, and whether a job is still wanted.
 
 use super::model::*;
 
@@ -77,7 +77,7 @@ impl Model<'_> {
         }
     }
 
-    /// A job gives its worker back.
+    /// A job releases its worker.
     pub(super) fn end_job(&mut self, job: usize, outcome: Outcome) {
         self.unset(Event::JobStep(job));
         self.unset(Event::JobStatement(job));
@@ -102,7 +102,7 @@ impl Model<'_> {
         self.answered(job, outcome);
     }
 
-    /// Free workers take the next in line. Who is turned away is answered afterwards.
+    /// Free workers take the next jobs in the queue. Rejected jobs are answered afterwards.
     fn dispatch(&mut self) {
         while self.serving < self.case.workers && !self.line.is_empty() {
             let at = self.next_in_line();
@@ -124,7 +124,7 @@ impl Model<'_> {
         let is_late = |job: usize| self.case.max_age.is_some_and(|age| self.now - self.jobs[job].arrived > age);
         match self.case.discipline {
             Discipline::Fifo | Discipline::Codel { .. } => 0,
-            // Those who have waited too long are never last, and leave first.
+            // Jobs that have waited too long are never at the end, and leave first.
             Discipline::Lifo if is_late(self.line[0]) => 0,
             Discipline::Lifo => last,
             Discipline::AdaptiveLifo if self.now - self.occupied_since > 100_000_000 && !is_late(self.line[0]) => last,
@@ -136,7 +136,7 @@ impl Model<'_> {
         }
     }
 
-    /// Controlled delay, as folly has it; whether one who has waited so long is turned away.
+    /// Controlled delay, as in folly; returns whether a job that has waited this long is rejected.
     fn codel_sees(&mut self, waited: Time) -> bool {
         let Discipline::Codel { target, interval } = self.case.discipline else { return false };
         let (least, interval_end, overloaded) = &mut self.codel;
@@ -155,7 +155,7 @@ impl Model<'_> {
         false
     }
 
-    /// Whether somebody still waits for what a job does: a request that has not given up.
+    /// Whether any request that has not given up still waits for a job.
     fn is_wanted(&self, job: usize) -> bool {
         let Job { group, is_abandoned, .. } = self.jobs[job];
         let mut members = self.groups[group].members.iter();

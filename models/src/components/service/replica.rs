@@ -8,9 +8,11 @@ use sim_core::gauge::Gauge;
 use sim_core::slab::Slab;
 use sim_core::{CallId, CpuId, CpuJob, Cx, NodeId, Span, Time};
 
+use super::guard::Guard;
 use super::instances::Instances;
 use super::interpreter::{self, Interpreter};
 use super::lag::Lag;
+use super::memory::Memory;
 use super::plan::Plan;
 use super::ready::Ready;
 use super::switches::Switches;
@@ -165,6 +167,8 @@ pub(super) const SLICE: u8 = 4;
 pub(super) const ASKED: u8 = 5;
 pub(super) const KILLED: u8 = 6;
 pub(super) const WOKEN: u8 = 7;
+pub(super) const GUARDED: u8 = 8;
+pub(super) const MARKED: u8 = 9;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -211,6 +215,8 @@ pub struct Service {
     pub(super) workforce: Option<Box<Workforce>>,
     /// Where it is usual to measure how late timers are.
     pub(super) lag: Option<Box<Lag>>,
+    /// Where memory is modelled.
+    pub(super) memory: Option<Box<Memory>>,
     pub(super) switches: Switches,
     /// CPU time of the last poll for ready events, ns, which the next call to begin pays.
     pub(super) polled: Span,
@@ -218,15 +224,17 @@ pub struct Service {
     pub(super) kept: Gauge,
     /// Strands that there are, and those that never end, where they give their workers back while they wait.
     pub(super) tasks: Gauge,
+    /// What bounds and turns away calls beside the queue.
+    pub(super) guard: Option<Box<Guard>>,
 }
 
 impl Service {
     /// At the start of a run.
-    pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>) -> Service {
+    pub(super) fn new(plan: Plan, links: Vec<(NodeId, u32)>, cpu: Option<CpuId>, guard: Option<Box<Guard>>) -> Service {
         let facts = plan.terms.facts;
         let threads = facts.blocking_threads().or(facts.offload.filter(|_| plan.offloads));
         let blocking = threads.map(|count| Box::new(Threads::new(count)));
-        let door = Door::new(plan.terms.facts.workers, plan.terms.admission.line());
+        let door = Door::new(None, plan.terms.admission.line());
         let mut service = Service {
             plan: Arc::new(plan),
             links,
@@ -252,13 +260,27 @@ impl Service {
             instances: facts.instances.map(|terms| Box::new(Instances::new(terms))),
             workforce: facts.recycle.map(|terms| Box::new(Workforce::new(terms))),
             lag: facts.has_lag.then(|| Box::new(Lag::new())),
+            memory: None,
             switches: Switches::default(),
             polled: 0,
             kept: Gauge::new(0, 0),
             tasks: Gauge::new(0, 0),
+            guard,
         };
         service.settle();
+        let admission = &service.plan.terms.admission;
+        service.door = Door::new(service.places(), admission.line()).with_margin(admission.min_remaining());
         service
+    }
+
+    /// The same with memory.
+    pub(super) fn with_memory(mut self, memory: Option<Memory>) -> Service {
+        self.memory = memory.map(Box::new);
+        if self.memory.is_some() {
+            self.door.keep_gone();
+        }
+        self.settle();
+        self
     }
 
     /// Takes from the settings in force what every call needs.
@@ -272,6 +294,8 @@ impl Service {
         self.ages = terms.admission.queue.as_ref().is_some_and(|q| q.max_age.is_some());
         self.admits_specially =
             self.frees_while_waiting || self.preempts || terms.admission.heeds_more() || self.instances.is_some();
+        self.admits_specially |= self.guard.is_some();
+        self.admits_specially |= self.memory.is_some();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 
@@ -319,6 +343,10 @@ impl Service {
         if self.frees_while_waiting && !stays {
             self.tasks.down(now);
         }
-        self.strands.remove(index).expect("a strand is removed once")
+        let strand = self.strands.remove(index).expect("a strand is removed once");
+        if let Some(memory) = &mut self.memory {
+            memory.ends(index, strand.parent, stays);
+        }
+        strand
     }
 }

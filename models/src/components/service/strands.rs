@@ -39,6 +39,12 @@ impl Service {
         if self.workforce.is_some() {
             self.assign_worker(cx, index);
         }
+        if self.guard.is_some() {
+            self.guarded_begins(cx, index, call);
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.begins(call, index);
+        }
         index
     }
 
@@ -204,6 +210,9 @@ impl Service {
         self.leave_turn(cx, index);
         if self.preempts {
             self.interruptible.retain(|i| *i != index);
+        }
+        if self.guard.is_some() {
+            self.guarded_ended(cx, index, answer.outcome());
         }
         let strand = self.strand(index);
         let (call, replied, leaks) = (strand.call, strand.replied, strand.leaks);

@@ -98,7 +98,7 @@ impl Service {
 
     /// Whether a worker that is free has nothing to do.
     pub(super) fn nobody_is_ready(&self) -> bool {
-        self.ready.is_empty() && self.door.line().is_empty()
+        self.ready.is_empty() && (self.door.line().is_empty() || !self.may_begin())
     }
 
     /// A strand has a worker: its turn begins.
@@ -255,7 +255,7 @@ impl Service {
     /// Who has the next turn on a free worker; the strand has it then.
     pub(super) fn next_turn(&mut self, cx: &mut Cx<'_>) -> Option<Pick> {
         let line = self.door.line();
-        let (calls, oldest) = (line.len() as u64, line.oldest_since());
+        let (calls, oldest) = if self.may_begin() { (line.len() as u64, line.oldest_since()) } else { (0, None) };
         let (pick, found) = self.ready.next(cx.now(), calls, oldest)?;
         let since = match pick {
             Pick::Strand(_, since) => Some(since),

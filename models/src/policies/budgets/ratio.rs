@@ -2,13 +2,14 @@
 //!
 //! Each call deposits 1, each retry withdraws 1/ratio, a deposit expires after the window (kept in ten slots), and a
 //! reserve lets `min` retries a second happen whatever the deposits. In the long run
-//! retries ≤ ratio × calls + min × time. (Finagle, `RetryBudget.scala`; Tower, `retry/budget.rs`.)
+//! retries ≤ ratio × calls + min × time. (Finagle, `finagle-core/…/service/RetryBudget.scala` at 0e26b576; Tower,
+//! `retry/budget.rs`.)
 
 use settings::values::Scalar;
 use settings::{Duration, Fraction, Rate, Setting};
-use sim_core::{Span, Time};
+use sim_core::{Outcome, Span, Time};
 
-use super::RetryBudget;
+use super::{Price, RetryBudget};
 
 /// Retries limited to a share of the calls, as in Finagle.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -29,6 +30,7 @@ const SLOTS: usize = 10;
 /// The state of a ratio budget. Deposits are counted in thousandths.
 #[derive(Clone, Debug)]
 pub struct RatioBudget {
+    deposit: i64,
     cost: i64,
     reserve: i64,
     slot_width: Span,
@@ -39,10 +41,12 @@ pub struct RatioBudget {
 impl RatioBudget {
     /// An empty budget.
     fn with(ratio: f64, min_per_second: f64, window: Span) -> RatioBudget {
-        let cost = if ratio > 0.0 { (1000.0 / ratio) as i64 } else { i64::MAX / 4 };
+        // Where calls deposit nothing, all comes out of the reserve, and a retry costs 1 of it.
+        let (deposit, cost) = if ratio > 0.0 { (1000, (1000.0 / ratio) as i64) } else { (0, 1) };
         let seconds = window as f64 / 1e9;
         let reserve = (min_per_second * seconds) as i64;
         RatioBudget {
+            deposit,
             cost,
             reserve: reserve.saturating_mul(cost),
             slot_width: (window / SLOTS as u64).max(1),
@@ -63,7 +67,7 @@ impl RatioBudget {
 
     fn deposit(&mut self, now: Time) {
         self.advance(now);
-        self.slots[self.current as usize % SLOTS] += 1000;
+        self.slots[self.current as usize % SLOTS] += self.deposit;
     }
 
     fn withdraw(&mut self, now: Time) -> bool {
@@ -88,7 +92,7 @@ impl RetryBudget for RatioBudget {
         format!("{} and {}", settings.ratio.format(), settings.min.format())
     }
 
-    fn repeats_per_call(settings: &RatioSettings, calls_per_s: f64) -> f64 {
+    fn repeats_per_call(settings: &RatioSettings, calls_per_s: f64, _: f64) -> f64 {
         settings.ratio.0 + settings.min.0 / calls_per_s
     }
 
@@ -98,8 +102,8 @@ impl RetryBudget for RatioBudget {
         }
     }
 
-    fn may_repeat(&mut self, now: Time) -> bool {
-        self.withdraw(now)
+    fn may_repeat(&mut self, now: Time, _: Option<Outcome>) -> Option<Price> {
+        self.withdraw(now).then_some(0)
     }
 }
 
@@ -132,6 +136,29 @@ mod tests {
         let got = retries(&mut budget, 100_000, MS);
         // 10 % of 100,000 and 10/s for 100 s; a deposit can outlast its retry by one window.
         assert!((10_900..=11_100).contains(&got), "{got}");
+    }
+
+    /// `RetryBudget.apply` and `TokenRetryBudget`: what a deposit, a withdrawal and the reserve come to, and how often one can
+    /// withdraw after so many deposits.
+    #[test]
+    fn amounts_are_those_of_finagle() {
+        // (ratio, min a second, window in seconds, deposits; a deposit, a withdrawal, the reserve; retries)
+        for (ratio, min, window, deposits, amounts, expected) in [
+            (0.2, 10.0, 10, 0, (1000, 5000, 500_000), 100),
+            (0.2, 10.0, 10, 4, (1000, 5000, 500_000), 100),
+            (0.2, 10.0, 10, 5, (1000, 5000, 500_000), 101),
+            (0.5, 0.0, 10, 7, (1000, 2000, 0), 3),
+            (2.0, 0.0, 5, 3, (1000, 500, 0), 6),
+            (0.3, 0.0, 5, 10, (1000, 3333, 0), 3),
+            // Only the reserve: everything costs 1, and calls bring nothing.
+            (0.0, 5.0, 10, 1_000, (0, 1, 50), 50),
+            (0.0, 0.0, 10, 1_000, (0, 1, 0), 0),
+        ] {
+            let mut budget = RatioBudget::with(ratio, min, window * 1_000 * MS);
+            assert_eq!((budget.deposit, budget.cost, budget.reserve), amounts);
+            (0..deposits).for_each(|_| budget.deposit(0));
+            assert_eq!((0..1_000).filter(|_| budget.withdraw(0)).count(), expected, "{ratio}, {min}/s, {deposits}");
+        }
     }
 
     #[test]

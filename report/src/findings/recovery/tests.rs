@@ -25,7 +25,7 @@ fn texts(found: &[Finding]) -> Vec<&str> {
 
 #[test]
 fn recovery_is_dated_from_the_first_good_window_that_holds() {
-    // Back at 92 s, but only for three seconds; for good from 100 s on.
+    // It recovers at 92 s for three seconds only, and for good at 100 s.
     let result = run(|at_s| match at_s {
         at_s if at_s < 60.0 => 1000.0,
         at_s if (92.0..95.0).contains(&at_s) => 1000.0,
@@ -79,7 +79,7 @@ fn a_fault_without_an_end_is_compared_while_it_acts() {
 
 #[test]
 fn each_episode_is_compared_with_what_was_just_before_it() {
-    // The first fault halves goodput for ever; the second changes nothing more.
+    // The first fault halves goodput permanently; the second changes nothing more.
     let mut result = run(|at_s| if at_s < 60.0 { 1000.0 } else { 500.0 });
     result.faults.push(FaultWindow {
         at_s: 120.0,
@@ -102,7 +102,7 @@ fn harm_of_the_next_episode_is_not_laid_at_the_door_of_this_one() {
     assert_eq!(recovery(&result, &episodes, 1), still);
 }
 
-/// The same with a load, which is in proportion to goodput where nothing is wrong.
+/// The same with a load that is proportional to goodput while nothing is wrong.
 fn under_load(load: impl Fn(f64) -> f64, goodput: impl Fn(f64) -> f64) -> RunResult {
     let mut result = run(goodput);
     let sent = result.series.at_s.iter().map(|at_s| Some(load(*at_s))).collect();
@@ -114,14 +114,14 @@ fn under_load(load: impl Fn(f64) -> f64, goodput: impl Fn(f64) -> f64) -> RunRes
 fn less_goodput_of_a_lower_load_is_no_harm() {
     let load = |at_s: f64| 1000.0 - 4.0 * at_s.max(0.0);
     assert!(matches!(only(&under_load(load, load)), Recovery::Unharmed { lowest } if lowest > 0.999));
-    // Half of what is sent fails from 60 s to 100 s.
+    // Half of the requests fail from 60 s to 100 s.
     let harmed = under_load(load, |at_s| if (60.0..100.0).contains(&at_s) { load(at_s) / 2.0 } else { load(at_s) });
     assert_eq!(
         texts(&recoveries(&harmed)),
         ["Recovered from kill store ×1 20s after it ended (at 1m40s); goodput fell to 50 % of what the load \
              allows, was below 95 % for 40s, and 13,640 requests were lost."]
     );
-    // Users who wait for their answers send less because the system is down: that excuses nothing.
+    // Users who wait for answers send less because the system is down, so the lower load does not excuse the lower goodput.
     let mut waiting = under_load(load, load);
     waiting.workloads["w"].waits_for_answers = true;
     assert!(matches!(only(&waiting), Recovery::Lost { .. }));
@@ -146,7 +146,7 @@ fn a_fault_that_never_ends_hides_nothing_that_strikes_later() {
 
 #[test]
 fn of_many_faults_the_deepest_falls_come_first_and_none_is_told_for_another() {
-    // Eight faults of 8 s, 20 s apart: goodput does not mind the even ones, and falls ever deeper by the odd ones.
+    // Eight faults of 8 s, 20 s apart: the even ones do no harm, and goodput falls deeper with each odd one.
     let begins = |number: u32| 20.0 * f64::from(number + 1);
     let lost = |at_s: f64| {
         let hit = (0..8).find(|number| (begins(*number)..begins(*number) + 8.0).contains(&at_s));
@@ -208,14 +208,14 @@ fn what_operators_did_before_goodput_was_back_is_told() {
         ["Recovered from kill store ×1 30s after rate-limit (event), 40s after it ended (at 2m); goodput fell to \
              30 % of its level before, and was below 95 % for 1m."]
     );
-    // The fault never ends, and something was done about it.
+    // The fault never ends, but operators act.
     result.faults[0].until_s = None;
     assert_eq!(
         texts(&recoveries(&result)),
         ["Recovered 30s after rate-limit (event) (at 2m), although kill store ×1 acts to the end of the run; goodput \
              fell to 30 % of its level before, and was below 95 % for 1m."]
     );
-    // Nothing was done before it was back.
+    // Nobody acts before the recovery.
     result.events.remove(1);
     assert!(matches!(only(&result), Recovery::StillActing { .. }));
 }
@@ -243,7 +243,7 @@ fn the_end_of_the_run_soon_after_a_fault_is_told_where_it_did_harm() {
 #[test]
 fn what_an_objective_calls_back_is_back() {
     use lab::result::{Demand, ObjectiveResult, Recovers};
-    // From 100 s on it is at 85 % of what it was.
+    // From 100 s on goodput is at 85 % of its level before.
     let mut result = run(|at_s| match at_s {
         at_s if at_s < 60.0 => 1000.0,
         at_s if at_s < 100.0 => 300.0,
