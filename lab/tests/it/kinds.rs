@@ -267,7 +267,7 @@ components:
         };
         says("to: [{to: a, weight: 2}]", "ignores weights");
         says("to: a, algorithm: {maglev: {table_size: 65536}}", "not a prime number");
-        says("to: a, max_connections: 5", "not supported yet");
+        says("to: a, cost: 5", "not supported yet");
         says("to: b", "no component is called `b`");
     }
 }

@@ -221,6 +221,66 @@ fn a_balancer_that_was_dead_has_forgotten_what_it_knew() {
 }
 
 #[test]
+fn beyond_its_connections_a_balancer_refuses() {
+    // Ten a second that each stay for half a second: five at once, of which four find room.
+    let with = |more: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 100s}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: {{to: app{more}}}, max_connections: 4}}
+  app: {{kind: service, runtime: {{thread_pool: {{threads: 100}}}}, handlers: {{default: [{{wait: 450ms}}]}}}}
+"
+        ))
+    };
+    for more in ["", ", timeout: 2s"] {
+        let result = with(more);
+        let refused = of(&result, "components.lb.refused");
+        // Four come within 400 ms, the fifth is refused, and by the time of the sixth the first has left: one in five.
+        assert!((refused - 200.0).abs() <= 2.0, "{more}: {refused}");
+        assert_eq!(result.workloads["w"].outcomes["unavailable"] as f64, refused);
+        assert_eq!(of(&result, "components.lb.connections_max"), 4.0);
+    }
+    // At most five are under way in all.
+    let three = run("version: 1
+run: {duration: 100s}
+workloads: {w: {arrivals: {constant: 10/s}, call: lb}}
+components:
+  lb: {kind: load_balancer, to: app, max_connections: 5, instances: 3}
+  app: {kind: service, runtime: {thread_pool: {threads: 100}}, handlers: {default: [{wait: 450ms}]}}
+");
+    assert_eq!(of(&three, "components.lb.refused"), 0.0);
+}
+
+#[test]
+fn who_has_just_come_up_gets_its_share_bit_by_bit() {
+    let arrivals = |slow_start: &str| {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 60s}}
+workloads: {{w: {{arrivals: {{constant: 300/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: [a, b, c], health_check: instant{slow_start}}}
+  a: {{kind: external, latency: 1ms}}
+  b: {{kind: external, latency: 1ms}}
+  c: {{kind: external, latency: 1ms}}
+faults: [{{at: 10s, for: 10s, kill: {{component: c}}}}]
+"
+        ));
+        result.components["c"].arrivals as f64
+    };
+    // A third of 300 a second for 50 s, and while it starts f ÷ (2 + f) of them, where f grows from a tenth to 1 over 20 s: of the first
+    // tenth 1/21, then ∫ f/(2 + f) df = 0.9 − 2·ln(3 ÷ 2.1) = 0.1866 over the rest.
+    let calm = arrivals("");
+    assert!((calm - 5_000.0).abs() < 5.0, "{calm}");
+    let spared = arrivals(", slow_start: 20s");
+    let expected = 100.0 * 10.0 + 300.0 * 20.0 * (0.1 / 21.0 + 0.1866) + 100.0 * 20.0;
+    // At random by turns: about 1,100 calls in 6,000 turns, which is known to 30; five of those.
+    assert!((spared - expected).abs() < 150.0, "{spared} against {expected}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_by_name() {
     let of = |balancer: &str| {
         refused(&format!(
@@ -236,5 +296,6 @@ fn what_cannot_be_is_refused_by_name() {
     says("health_check: {interval: 0s, timeout: 1s, failures: 1, successes: 1}", "interval");
     says("health_check: {haproxy: {op: ping}}", "not supported yet");
     says("panic_threshold: 50%", "has no effect");
+    says("algorithm: maglev, slow_start: 10s", "no effect");
     says("outlier_ejection: {max_ejected: 0%}", "nobody is ever ejected");
 }

@@ -4,12 +4,13 @@
 
 use sim_core::figures::Set;
 use sim_core::random::Key;
-use sim_core::{About, Cx, Figure, Figures, Happens, News, Outcome, Timer};
+use sim_core::{About, Cx, Figure, Figures, Happens, News, Outcome, Time, Timer};
 
 use super::checker::{Checker, Reached};
 use super::discovery::{DelaySettings, Discovery};
 use super::ejection::{EjectionSettings, Ejector, Verdict};
 use super::health_check::ProbeSettings;
+use super::slow_start::SlowStartSettings;
 
 /// By which means a chooser finds out what it is not told at once.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Means {
     pub panic_below: f64,
     /// How late it learns who is there.
     pub discovery: Option<DelaySettings>,
+    /// How it spares those that have just come up.
+    pub slow_start: Option<SlowStartSettings>,
 }
 
 impl Means {
@@ -79,6 +82,8 @@ pub trait Desk {
     fn learn(&mut self, number: u32, news: News);
     /// A target is ejected, or is back.
     fn eject(&mut self, number: u32, is_ejected: bool);
+    /// A target has just come up.
+    fn warm(&mut self, number: u32, now: Time);
 }
 
 /// Finds out about the targets of one chooser.
@@ -161,6 +166,9 @@ impl Lookout {
             },
             News::Down | News::Up => {
                 desk.learn(number, news);
+                if news == News::Up {
+                    desk.warm(number, cx.now());
+                }
                 self.look_for_panic(cx, desk);
             }
             News::Changed if desk.is_member(number) => self.changed(cx, desk, number),
@@ -188,6 +196,9 @@ impl Lookout {
         let Some(news) = found else { return };
         Checker::tell(cx, reached, news);
         desk.learn(reached.number, news);
+        if news == News::Up {
+            desk.warm(reached.number, cx.now());
+        }
         self.look_for_panic(cx, desk);
     }
 
@@ -195,6 +206,9 @@ impl Lookout {
     fn learned(&mut self, cx: &mut Cx<'_>, desk: &mut dyn Desk, number: u32, news: News) {
         let (was_there, joins) = (desk.is_member(number), news == News::Joined);
         desk.learn(number, news);
+        if joins {
+            desk.warm(number, cx.now());
+        }
         if was_there != joins
             && let Some(ejector) = &mut self.ejector
         {

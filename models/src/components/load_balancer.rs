@@ -17,7 +17,9 @@ use settings::{Fraction, Name, Setting, Spanned};
 use sim_core::NO_CONNECTION;
 use sim_core::figures::Set;
 use sim_core::random::{Draw, Key, hash};
-use sim_core::{Answer, Attempts, CallId, Component, Cx, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To};
+use sim_core::{
+    Answer, Attempts, CallId, Component, Cx, Figure, Figures, News, Next, NodeId, Outcome, Span, Time, Timer, To,
+};
 
 use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
@@ -27,6 +29,7 @@ use crate::balancing::discovery::DiscoverySettings;
 use crate::balancing::ejection::EjectionSettings;
 use crate::balancing::health_check::{HealthCheckSettings, OrInstant};
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
+use crate::balancing::slow_start::SlowStartSettings;
 use crate::balancing::{AlgorithmSettings, Choosing, World};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::flaw::Flaw;
@@ -72,8 +75,12 @@ pub struct Settings {
     /// How it learns which replicas have become ready, or are about to leave. `instant` is an idealisation.
     #[setting(default = "instant")]
     pub discovery: DiscoverySettings,
-    /// Limits connections.
-    pub max_connections: Option<NotYet>,
+    /// Gives replicas that have just come up their share of the calls bit by bit. Without it, they get all of it at once.
+    pub slow_start: Option<SlowStartSettings>,
+    /// Connections of callers that an instance has at most. Further ones are refused (`unavailable`). A call in flight holds one; with
+    /// `per: connection`, each connection of a caller's pool over which calls have come does, until it is closed.
+    #[setting(range = "1..=100000000")]
+    pub max_connections: Option<u32>,
     /// Cost of each.
     pub cost: Option<NotYet>,
 }
@@ -94,6 +101,37 @@ const FOLLOWS: u32 = 1 << 31;
 
 const PURPOSE_TARGET: u32 = 0x6c62;
 
+const CONNECTIONS_MAX: Figure = Figure::peak("connections_max", "Most connections that one instance had at once, with `max_connections`.");
+const REFUSED: Figure = Figure::count("refused", "Calls refused since an instance had `max_connections` already.");
+
+/// The connections of one instance.
+#[derive(Clone, Debug, Default)]
+struct Limit {
+    max: u32,
+    open: u32,
+    // Measures.
+    most: u32,
+    refused: u64,
+}
+
+impl Limit {
+    /// Whether there is room for one more.
+    fn has_room(&mut self) -> bool {
+        let has_room = self.open < self.max;
+        self.refused += u64::from(!has_room);
+        has_room
+    }
+
+    fn open(&mut self) {
+        self.open += 1;
+        self.most = self.most.max(self.open);
+    }
+
+    fn close(&mut self) {
+        self.open -= 1;
+    }
+}
+
 /// One balancer.
 #[derive(Clone, Debug)]
 pub struct LoadBalancer {
@@ -110,6 +148,8 @@ pub struct LoadBalancer {
     choosing: Choosing,
     /// Finds out about the targets, where that takes time and it chooses itself.
     lookout: Option<Box<Lookout>>,
+    /// Its connections, where there may be so many.
+    limit: Option<Box<Limit>>,
     keeps_deadlines: bool,
     /// Whether giving up is passed on.
     cancels: bool,
@@ -122,7 +162,12 @@ pub struct LoadBalancer {
 impl Kind for LoadBalancer {
     const NAME: &'static str = "load_balancer";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[checker::FIGURES, lookout::FIGURES_OF_EJECTION, lookout::FIGURES_OF_PANIC];
+    const FIGURES: &'static [Set] = &[
+        checker::FIGURES,
+        lookout::FIGURES_OF_EJECTION,
+        lookout::FIGURES_OF_PANIC,
+        &[&CONNECTIONS_MAX, &REFUSED],
+    ];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -177,6 +222,7 @@ impl Kind for LoadBalancer {
             ejection: settings.outlier_ejection.as_ref().map(|ejection| ejection.0.clone()),
             panic_below: settings.panic_threshold.map_or(0.0, |share| share.0),
             discovery: settings.discovery.found_out().map(|delay| delay.0.clone()),
+            slow_start: settings.slow_start.clone(),
         }
     }
 
@@ -225,7 +271,9 @@ impl Kind for LoadBalancer {
         let beliefs = Beliefs::of_members(members).panicking_below(means.panic_below);
         let judges = settings.algorithm.measures() || lookout.as_ref().is_some_and(|lookout| lookout.judges());
         LoadBalancer {
-            choosing: Choosing::new(&settings.algorithm, weights, distances, beliefs),
+            choosing: Choosing::new(&settings.algorithm, weights, distances, beliefs)
+                .with_slow_start(means.slow_start.as_ref()),
+            limit: settings.max_connections.map(|max| Box::new(Limit { max, ..Limit::default() })),
             lookout,
             components: site.targets(LINK).to_vec(),
             targets,
@@ -265,6 +313,10 @@ fn check_means(settings: &Settings, checks: &mut Checks<'_>) {
         }
     }
     let is_told_nothing = settings.health_check.is_none() && settings.outlier_ejection.is_none();
+    if settings.slow_start.is_some() && !settings.algorithm.can_spare() {
+        let message = "`slow_start` has no effect: with this algorithm, keys, latencies or distances decide who gets a call";
+        checks.error("no_effect", span, "slow_start", message, Some("choose `round_robin` or `least_connections`, or remove it"));
+    }
     if settings.panic_threshold.is_some() && is_told_nothing {
         let message = "`panic_threshold` has no effect: without `health_check` and `outlier_ejection` all targets count as healthy";
         checks.error("no_effect", span, "panic_threshold", message, Some("add one of them, or remove it"));
@@ -323,6 +375,10 @@ impl Desk for OwnDesk<'_> {
     fn eject(&mut self, number: u32, is_ejected: bool) {
         self.choosing.eject(number as usize, is_ejected);
     }
+
+    fn warm(&mut self, number: u32, now: Time) {
+        self.choosing.warm(now, number as usize);
+    }
 }
 
 impl LoadBalancer {
@@ -356,11 +412,33 @@ impl LoadBalancer {
         let child = cx.call(call, To { node, link, ordinal: 0, profile: None, path: 0, is_retry: false });
         cx.set_ticket(call, ASKED);
         self.remember(call, Some(child));
+        self.opened();
         Next::call(child)
+    }
+
+    /// Nobody can be called, or the instance has no room for another connection.
+    #[cold]
+    fn refuse(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let answer = cx.answer(Outcome::Unavailable);
+        self.attempts.end(cx.now(), answer.outcome());
+        Next::reply(call, answer)
+    }
+
+    /// A connection is open from now on.
+    #[inline]
+    fn opened(&mut self) {
+        if let Some(limit) = &mut self.limit {
+            limit.open();
+        }
     }
 
     /// A call that went to a target of this balancer's choice has ended.
     fn ended(&mut self, ticket: u32, since: Time, outcome: Outcome) {
+        if (ticket == ASKED || ticket & FOLLOWS == 0)
+            && let Some(limit) = &mut self.limit
+        {
+            limit.close();
+        }
         if ticket == ASKED {
             return;
         }
@@ -375,11 +453,11 @@ impl LoadBalancer {
         let (target, epoch) = match cx.pinned(connection) {
             Some(pinned) => pinned,
             None => {
-                let Some(target) = self.choose(cx, call) else {
-                    let answer = cx.answer(Outcome::Unavailable);
-                    self.attempts.end(cx.now(), answer.outcome());
-                    return Next::reply(call, answer);
-                };
+                if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
+                    return self.refuse(cx, call);
+                }
+                let Some(target) = self.choose(cx, call) else { return self.refuse(cx, call) };
+                self.opened();
                 let node = self.targets[target].0;
                 cx.pin(connection, node, target as u32);
                 (target as u32, cx.epoch(node))
@@ -433,6 +511,9 @@ impl Component for LoadBalancer {
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         if self.asks_link {
+            if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
+                return Next::reply(call, cx.answer(Outcome::Unavailable));
+            }
             return self.ask_link(cx, call);
         }
         self.attempts.begin(false);
@@ -440,11 +521,11 @@ impl Component for LoadBalancer {
         if self.per == Per::Connection && connection != NO_CONNECTION {
             return self.follow(cx, call, connection);
         }
-        let Some(target) = self.choose(cx, call) else {
-            let answer = cx.answer(Outcome::Unavailable);
-            self.attempts.end(cx.now(), answer.outcome());
-            return Next::reply(call, answer);
-        };
+        if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
+            return self.refuse(cx, call);
+        }
+        let Some(target) = self.choose(cx, call) else { return self.refuse(cx, call) };
+        self.opened();
         if self.children.is_none()
             && let Some(next) = cx.pass_on(call, self.to(target), target as u32)
         {
@@ -480,6 +561,9 @@ impl Component for LoadBalancer {
 
     fn on_hang_up(&mut self, number: u32) {
         self.choosing.end(number as usize);
+        if let Some(limit) = &mut self.limit {
+            limit.close();
+        }
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
@@ -533,6 +617,9 @@ impl Component for LoadBalancer {
         if let Some(children) = &mut self.children {
             children.clear();
         }
+        if let Some(limit) = &mut self.limit {
+            limit.open = 0;
+        }
     }
 
     fn begin_measuring(&mut self, now: Time) {
@@ -540,11 +627,18 @@ impl Component for LoadBalancer {
         if let Some(lookout) = &mut self.lookout {
             lookout.begin_measuring();
         }
+        if let Some(limit) = &mut self.limit {
+            (limit.most, limit.refused) = (limit.open, 0);
+        }
     }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
         if let Some(lookout) = self.lookout.as_ref().filter(|_| !self.asks_link) {
             lookout.figures(figures);
+        }
+        if let Some(limit) = &self.limit {
+            figures.peak(&CONNECTIONS_MAX, Some(u64::from(limit.open)), u64::from(limit.most));
+            figures.count(&REFUSED, limit.refused);
         }
     }
 }

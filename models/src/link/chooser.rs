@@ -138,6 +138,7 @@ impl Chooser {
             let beliefs = beliefs.panicking_below(plan.means.panic_below);
             let distances = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.rtt)).collect();
             let choosing = Choosing::new(algorithm, weights, distances, beliefs);
+            let choosing = choosing.with_slow_start(plan.means.slow_start.as_ref());
             return Chooser::Balancing(Box::new(Balancing { replicas, choosing }));
         }
         if let [Target { nodes, path, .. }] = targets.as_slice()
@@ -275,6 +276,13 @@ impl Desk for OwnDesk<'_> {
 
     fn learn(&mut self, number: u32, news: News) {
         self.chooser.learn(self.plan, number as usize, news);
+    }
+
+    fn warm(&mut self, number: u32, now: Time) {
+        match self.chooser {
+            Chooser::Sole(_) | Chooser::Weighted { .. } => {}
+            Chooser::Balancing(balancing) => balancing.choosing.warm(now, number as usize),
+        }
     }
 
     fn eject(&mut self, number: u32, is_ejected: bool) {

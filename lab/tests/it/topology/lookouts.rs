@@ -15,10 +15,14 @@ pub(super) fn health_check(c: &mut Choices<'_>) -> &'static str {
 }
 
 /// What else a balancer has to find out by.
-pub(super) fn lookout(c: &mut Choices<'_>, check: &str) -> String {
+pub(super) fn lookout(c: &mut Choices<'_>, algorithm: &str, check: &str) -> String {
     let ejection = c.of(&["", "", ", outlier_ejection: {consecutive_errors: 2, interval: 500ms, base: 1s, max_ejected: 60%}"]);
     let can_panic = !(check.is_empty() && ejection.is_empty());
     let panic = if can_panic { c.of(&["", ", panic_threshold: 50%"]) } else { "" };
+    // Where keys, latencies or distances decide, nobody can be spared.
+    let can_spare = !["peak_ewma", "locality", "hash", "maglev"].iter().any(|word| algorithm.contains(word));
+    let spares = if can_spare { ", slow_start: {window: 2s, minimum: 20%}" } else { "" };
+    let more = c.of(&["", "", ", max_connections: 3", spares]);
     let discovery = c.of(&["", "", ", discovery: {delay: {exp: 200ms}}", ", discovery: kubernetes"]);
-    format!("{check}{ejection}{panic}{discovery}")
+    format!("{check}{ejection}{panic}{discovery}{more}")
 }
