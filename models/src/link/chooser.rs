@@ -1,6 +1,8 @@
 //! Whom a link calls: its one target, one of several by weight, or what a balancing algorithm says. It chooses among those whom it
 //! believes to be there and well, and believes what it has been told.
 
+use std::sync::Arc;
+
 use sim_core::keys::AliasTable;
 use sim_core::random::{Draw, Key};
 use sim_core::{CallId, Cx, News, NodeId, Span, Time};
@@ -17,7 +19,7 @@ const PURPOSE_TARGET: u32 = 0x7461;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// The nodes of its replicas, in order, and behind them those laid out for others that can take their place.
-    pub nodes: Vec<NodeId>,
+    pub nodes: Arc<[NodeId]>,
     /// So many of them are there at the start.
     pub replicas: u32,
     /// Row of the engine's path table.
@@ -142,7 +144,7 @@ impl Chooser {
             return Chooser::Balancing(Box::new(Balancing { replicas, choosing }));
         }
         if let [Target { nodes, path, .. }] = targets.as_slice()
-            && let [node] = nodes.as_slice()
+            && let [node] = &nodes[..]
             && !plan.settings.knows_at_once()
             && plan.means.is_nothing()
         {
