@@ -6,6 +6,7 @@
 //! verifies every sentence against the result with independent code.
 
 mod answers;
+mod balancers;
 mod callers;
 mod causes;
 mod cores;
@@ -170,6 +171,10 @@ const OF_PLACES: &[Rule] = &[
     memory::threads,
     memory::overflows,
     memory::ports,
+    balancers::undetected,
+    balancers::ejections,
+    balancers::panics,
+    balancers::connections,
     places::stampedes,
     answers::refusals,
     places::refused_retries,

@@ -300,6 +300,23 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
         "no_thread" => demand(state("refused")? > 0.0, "there were some"),
         "accept_queue" => demand(state("dropped")? > 0.0, "there were some"),
         "no_port" => demand(state("exhausted")? > 0.0, "there were some"),
+        "undetected" => {
+            demand((0.001..=1.0).contains(&state("share")?), "it is a share worth telling")?;
+            match state("mean") {
+                Ok(mean) => demand(mean > 0.0 && mean <= state("most")?, "the longest is no shorter than the mean"),
+                Err(_) => demand(
+                    raw.number(&format!("components.{name}.health_check.detection.count")) == Some(0.0),
+                    "none was found out",
+                ),
+            }
+        }
+        "ejections" => {
+            let (ejections, refused) = (state("ejections")?, state("refused").unwrap_or(0.0));
+            demand(ejections + refused > 0.0, "there were some")?;
+            demand(finding.text.contains("`max_ejected`") == (refused > 0.0), "some were not allowed, or all were")
+        }
+        "panic" => demand(state("share")? > 0.0 && state("share")? <= 1.0, "there were such calls"),
+        "connections_full" => demand(state("refused")? > 0.0 && state("most")? > 0.0, "there were some"),
         "blocked" => {
             expect("workers", workers(raw, name), state("workers")?)?;
             expect("the share", state("blocked")? / state("workers")?, state("share")?)

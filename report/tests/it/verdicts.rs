@@ -325,6 +325,32 @@ components:
     is_told(&found, Severity::Warning, "The accept queue of db was full");
 }
 
+/// A dead replica of three gets a third of the calls for as long as two probes of one every second take.
+#[test]
+fn what_balancers_did_not_know_is_told() {
+    let yaml = "
+version: 1
+run: {duration: 60s}
+workloads: {users: {arrivals: {constant: 90/s}, call: {to: lb, timeout: 1s}}}
+components:
+  lb: {kind: load_balancer, to: api, health_check: {interval: 1s, timeout: 500ms, failures: 2, successes: 1}}
+  api: {kind: service, replicas: 3, runtime: {thread_pool: {threads: 20}}, handlers: {default: [{wait: 10ms}]}}
+faults: [{at: 20s, kill: {component: api, replica: 1}}]
+";
+    let found = told(yaml, &[]);
+    assert!(texts(&found).concat().contains("of its calls to replicas that no longer answered: its health checks took 1."));
+    let found = told(yaml, &["components.lb.health_check={alb: {}}", "run.duration=30s"]);
+    assert!(texts(&found).concat().contains("no longer answered: its health checks did not find out."));
+    let half = "components.lb.health_check.failures=1";
+    let found = told(yaml, &[half, "components.lb.panic_threshold=90%"]);
+    is_told(&found, Severity::Warning, "lb panicked: ");
+    let eject = "components.lb.outlier_ejection={max_ejected: 40%}";
+    let found = told(yaml, &["components.lb.health_check=null", eject]);
+    is_told(&found, Severity::Note, "lb ejected replicas for their answers ");
+    let found = told(yaml, &["components.lb.max_connections=1", "components.api.handlers.default.0.wait=30ms"]);
+    assert!(texts(&found).concat().contains("calls: an instance had one connection, and may have no more."));
+}
+
 /// Ten goroutines per second wait for an answer that never comes.
 #[test]
 fn tasks_that_pile_up_are_told() {
