@@ -39,6 +39,7 @@ use sim_core::{
 
 use crate::balancing::AlgorithmSettings;
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
+use crate::balancing::subset::Instance;
 use crate::policies::batch;
 use crate::policies::budgets::{Budget, Price};
 use crate::policies::coalesce::Coalescing;
@@ -72,6 +73,10 @@ pub struct LinkPlan {
     pub salt: u32,
     /// Key of the draws that are about no call.
     pub key: u64,
+    /// Key of the draws that all replicas of the caller share.
+    pub shared: u64,
+    /// The number of the calling replica.
+    pub replica: u32,
     /// The link that answers in place of a call that has failed, if one does, and what tells its draws from other links'.
     pub fallback: Option<(NodeId, u32)>,
     /// Live changes that faults and knobs can make, by number.
@@ -543,9 +548,15 @@ impl Link {
 
 /// What finds out about the targets of a plan.
 fn lookout_of(plan: &LinkPlan) -> Option<Box<Lookout>> {
-    let targets = plan.targets.iter().map(|target| target.nodes.len()).sum();
-    let members = plan.targets.iter().map(|target| target.replicas as usize).sum();
-    Lookout::new(&plan.means, plan.key, targets, members)
+    let there: Vec<bool> = plan.targets.iter().flat_map(Target::members).collect();
+    Lookout::new(&plan.means, plan.instance(), &there)
+}
+
+impl LinkPlan {
+    /// Which of the callers it belongs to.
+    fn instance(&self) -> Instance {
+        Instance { key: self.key, shared: self.shared, number: self.replica }
+    }
 }
 
 /// A deadline does not travel along over what does not propagate it.

@@ -221,6 +221,29 @@ fn a_balancer_that_was_dead_has_forgotten_what_it_knew() {
 }
 
 #[test]
+fn with_a_subset_an_instance_calls_so_many_and_no_others() {
+    let names: Vec<String> = (0..10).map(|nth| format!("x{nth}")).collect();
+    let targets: String = names.iter().map(|name| format!("  {name}: {{kind: external, latency: 1ms}}\n")).collect();
+    let with = |instances: u32| {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 20s}}
+workloads: {{w: {{arrivals: {{constant: 500/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: [{}], subset: 2, instances: {instances}}}
+{targets}",
+            names.join(", ")
+        ));
+        names.iter().map(|name| result.components[name.as_str()].arrivals).collect::<Vec<u64>>()
+    };
+    let one = with(1);
+    assert_eq!(one.iter().filter(|arrivals| **arrivals == 5_000).count(), 2, "{one:?}");
+    // Five instances call two each and so all ten: each instance gets a fifth of 10,000 calls at random, give or take 200.
+    let five = with(5);
+    assert!(five.iter().all(|arrivals| arrivals.abs_diff(1_000) < 110), "{five:?}");
+}
+
+#[test]
 fn beyond_its_connections_a_balancer_refuses() {
     // Ten a second that each stay for half a second: five at once, of which four find room.
     let with = |more: &str| {

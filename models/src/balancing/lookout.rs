@@ -2,6 +2,8 @@
 //!
 //! Balancers and links choose in ways of their own. What both have is a desk ([`Desk`]): targets by number, and what is believed of them.
 
+use std::collections::BTreeSet;
+
 use sim_core::figures::Set;
 use sim_core::random::Key;
 use sim_core::{About, Cx, Figure, Figures, Happens, News, Outcome, Time, Timer};
@@ -11,6 +13,7 @@ use super::discovery::{DelaySettings, Discovery};
 use super::ejection::{EjectionSettings, Ejector, Verdict};
 use super::health_check::ProbeSettings;
 use super::slow_start::SlowStartSettings;
+use super::subset::{Instance, SubsetSettings, Subsetting};
 
 /// By which means a chooser finds out what it is not told at once.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,12 +28,22 @@ pub struct Means {
     pub discovery: Option<DelaySettings>,
     /// How it spares those that have just come up.
     pub slow_start: Option<SlowStartSettings>,
+    /// How many of them it calls.
+    pub subset: Option<SubsetSettings>,
 }
 
 impl Means {
     /// Whether it has none.
     pub fn is_nothing(&self) -> bool {
         *self == Means::default()
+    }
+
+    /// Whom an instance takes to be there at the start, of those who are.
+    pub fn known(&self, of: Instance, there: Vec<bool>) -> Vec<bool> {
+        match self.subset {
+            Some(settings) => Subsetting::new(settings, of, &there).used().to_vec(),
+            None => there,
+        }
     }
 }
 
@@ -92,6 +105,9 @@ pub struct Lookout {
     checker: Option<Checker>,
     ejector: Option<Ejector>,
     discovery: Option<Discovery>,
+    subsetting: Option<Subsetting>,
+    /// Those that it was told are dead, whether it calls them or not.
+    down: BTreeSet<u32>,
     can_panic: bool,
     panics: bool,
     /// Key of the draws.
@@ -105,15 +121,21 @@ pub struct Lookout {
 }
 
 impl Lookout {
-    /// That of a chooser with this key, for so many targets, `members` of which are there; `None` where there are no means.
-    pub fn new(means: &Means, key: u64, targets: usize, members: usize) -> Option<Box<Lookout>> {
+    /// That of an instance, where these targets are there; `None` where it has no means.
+    pub fn new(means: &Means, of: Instance, there: &[bool]) -> Option<Box<Lookout>> {
         if means.is_nothing() {
             return None;
         }
+        let key = of.key;
+        let subsetting = means.subset.map(|settings| Subsetting::new(settings, of, there));
+        let used = subsetting.as_ref().map_or(there, Subsetting::used);
+        let (targets, members) = (used.len(), used.iter().filter(|is_used| **is_used).count());
         Some(Box::new(Lookout {
             checker: means.probes.as_ref().map(|probes| Checker::new(probes, key, PROBED)),
             ejector: means.ejection.as_ref().map(|ejection| Ejector::new(ejection, targets, members)),
             discovery: means.discovery.as_ref().map(|delay| Discovery::new(delay, key, LEARNS)),
+            subsetting,
+            down: BTreeSet::new(),
             can_panic: means.panic_below > 0.0,
             panics: false,
             key,
@@ -166,6 +188,10 @@ impl Lookout {
             },
             News::Down | News::Up => {
                 desk.learn(number, news);
+                match news {
+                    News::Down => self.down.insert(number),
+                    _ => self.down.remove(&number),
+                };
                 if news == News::Up {
                     desk.warm(number, cx.now());
                 }
@@ -202,10 +228,27 @@ impl Lookout {
         self.look_for_panic(cx, desk);
     }
 
-    /// The chooser learns that a target is there, or no longer is.
+    /// The chooser learns that a target is there, or no longer is, and may call others from now on.
     fn learned(&mut self, cx: &mut Cx<'_>, desk: &mut dyn Desk, number: u32, news: News) {
+        // Who joins has only just come up.
+        self.down.remove(&number);
+        match &mut self.subsetting {
+            None => self.take_note(cx, desk, number, news),
+            Some(subsetting) => {
+                for (number, news) in subsetting.learn(number, news == News::Joined) {
+                    self.take_note(cx, desk, number, news);
+                }
+            }
+        }
+    }
+
+    /// A target may be called from now on, or no longer.
+    fn take_note(&mut self, cx: &mut Cx<'_>, desk: &mut dyn Desk, number: u32, news: News) {
         let (was_there, joins) = (desk.is_member(number), news == News::Joined);
         desk.learn(number, news);
+        if joins && self.down.contains(&number) {
+            desk.learn(number, News::Down);
+        }
         if joins {
             desk.warm(number, cx.now());
         }

@@ -20,6 +20,7 @@ pub mod ring;
 pub mod shares;
 pub mod slow_start;
 pub mod smooth;
+pub mod subset;
 
 use settings::{Duration, Setting};
 use sim_core::keys::AliasTable;

@@ -30,6 +30,7 @@ use crate::balancing::ejection::EjectionSettings;
 use crate::balancing::health_check::{HealthCheckSettings, OrInstant};
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::balancing::slow_start::SlowStartSettings;
+use crate::balancing::subset::{Instance, SubsetSettings};
 use crate::balancing::{AlgorithmSettings, Choosing, World};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::flaw::Flaw;
@@ -75,6 +76,8 @@ pub struct Settings {
     /// How it learns which replicas have become ready, or are about to leave. `instant` is an idealisation.
     #[setting(default = "instant")]
     pub discovery: DiscoverySettings,
+    /// Targets that each instance calls, where it does not call all.
+    pub subset: Option<SubsetSettings>,
     /// Gives replicas that have just come up their share of the calls bit by bit. Without it, they get all of it at once.
     pub slow_start: Option<SlowStartSettings>,
     /// Connections of callers that an instance has at most. Further ones are refused (`unavailable`). A call in flight holds one; with
@@ -223,6 +226,7 @@ impl Kind for LoadBalancer {
             panic_below: settings.panic_threshold.map_or(0.0, |share| share.0),
             discovery: settings.discovery.found_out().map(|delay| delay.0.clone()),
             slow_start: settings.slow_start.clone(),
+            subset: settings.subset,
         }
     }
 
@@ -265,10 +269,13 @@ impl Kind for LoadBalancer {
         }
         let cancels = settings.to.propagate.contains(&Propagated::Cancel);
         let means = Self::means(settings);
-        let key = Key::root(site.seed(), hash(0, &site.stream("lookout")), 0).bits();
-        let there = members.iter().filter(|is_there| **is_there).count();
-        let lookout = Lookout::new(&means, key, members.len(), there);
-        let beliefs = Beliefs::of_members(members).panicking_below(means.panic_below);
+        let of = Instance {
+            key: Key::root(site.seed(), hash(0, &site.stream("lookout")), 0).bits(),
+            shared: Key::root(site.seed(), hash(0, &site.directory.components[site.component].name), 0).bits(),
+            number: site.replica,
+        };
+        let lookout = Lookout::new(&means, of, &members);
+        let beliefs = Beliefs::of_members(means.known(of, members)).panicking_below(means.panic_below);
         let judges = settings.algorithm.measures() || lookout.as_ref().is_some_and(|lookout| lookout.judges());
         LoadBalancer {
             choosing: Choosing::new(&settings.algorithm, weights, distances, beliefs)

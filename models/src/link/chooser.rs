@@ -136,7 +136,8 @@ impl Chooser {
         if let Some(algorithm) = &plan.balancing {
             let replicas = targets.iter().flat_map(|t| t.nodes.iter().map(|node| (*node, t.path))).collect();
             let weights = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.weight)).collect();
-            let beliefs = Beliefs::of_members(targets.iter().flat_map(Target::members).collect());
+            let there = targets.iter().flat_map(Target::members).collect();
+            let beliefs = Beliefs::of_members(plan.means.known(plan.instance(), there));
             let beliefs = beliefs.panicking_below(plan.means.panic_below);
             let distances = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.rtt)).collect();
             let choosing = Choosing::new(algorithm, weights, distances, beliefs);

@@ -168,6 +168,8 @@ fn add_link(
         balancing: balancing.cloned().or_else(|| settings.takes_turns().then_some(AlgorithmSettings::RoundRobin)),
         salt: hash(0, &entry.name) as u32,
         key: Key::root(seed, hash(0, &format!("{of}[{replica}].{}", entry.name)), 0).bits(),
+        shared: Key::root(seed, hash(0, of), 0).bits(),
+        replica,
         fallback,
         changes: Vec::new(),
     };
