@@ -188,10 +188,11 @@ impl Lookout {
             },
             News::Down | News::Up => {
                 desk.learn(number, news);
-                match news {
-                    News::Down => self.down.insert(number),
-                    _ => self.down.remove(&number),
-                };
+                if news == News::Down {
+                    self.down.insert(number);
+                } else {
+                    self.down.remove(&number);
+                }
                 if news == News::Up {
                     desk.warm(number, cx.now());
                 }

@@ -127,3 +127,25 @@ fn two_zones_carry_what_three_did_if_they_have_room_for_it() {
     let (under, after) = good("seventy-five-percent", 2250.0);
     assert!(under < 0.9 && after > 0.98, "{under} {after}");
 }
+
+#[test]
+fn a_region_that_is_gone_costs_its_callers_the_detection_and_half_the_ttl() {
+    let result = shipped("two-tier-routing", "room");
+    // Three looks take 20 to 30 s, and then resolvers forget over 10 s: 25 to 35 of 240 seconds.
+    let of_americans = lost(&result, "americans");
+    assert!((24.0 / 240.0..36.0 / 240.0).contains(&of_americans), "{of_americans}");
+    assert!(lost(&result, "europeans") < 0.001);
+    let mean = |result: &RunResult, who: &str, from_s, to_s| {
+        let values = windows(result, &format!("workloads.{who}.goodput"), from_s, to_s);
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    assert!(mean(&result, "americans", 105.0, 175.0) > 0.98 * 800.0);
+    assert!(mean(&result, "americans", 225.0, 239.0) > 0.98 * 800.0);
+    // 2,600 a second where 2,000 can be served.
+    let crowded = shipped("two-tier-routing", "no-room");
+    for who in ["americans", "europeans"] {
+        let share = mean(&crowded, who, 105.0, 175.0) / 1300.0;
+        assert!((0.6..0.85).contains(&share), "{who}: {share}");
+        assert!(mean(&crowded, who, 225.0, 239.0) > 0.98 * 1300.0);
+    }
+}
