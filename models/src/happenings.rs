@@ -19,7 +19,12 @@ pub fn sources() -> impl Iterator<Item = Source> {
     let policies = crate::policies::link_settings::HAPPENS.iter().map(|(name, happens)| Source { name, happens });
     let checks = Source { name: "health_check", happens: crate::balancing::checker::HAPPENS };
     let ejection = Source { name: "outlier_ejection", happens: crate::balancing::lookout::HAPPENS };
-    [faults, random].into_iter().chain(kinds).chain(policies).chain([checks, ejection]).filter(|source| !source.happens.is_empty())
+    [faults, random]
+        .into_iter()
+        .chain(kinds)
+        .chain(policies)
+        .chain([checks, ejection])
+        .filter(|source| !source.happens.is_empty())
 }
 
 /// The meaning of a kind of happening; `None` for an unknown name.

@@ -197,7 +197,8 @@ fn many_checkers_agree_late_and_nearly_at_the_same_time() {
 #[test]
 fn each_region_is_sent_where_it_is_written() {
     let fault = "faults: [{at: 50s, kill: {component: us}}]\n";
-    let dns = "to: [us, eu], policy: {geo: {home: us, default: eu}}, ttl: 0s, health_check: {interval: 1s, failures: 1}";
+    let dns =
+        "to: [us, eu], policy: {geo: {home: us, default: eu}}, ttl: 0s, health_check: {interval: 1s, failures: 1}";
     let result = named(dns, "constant: 100/s", fault);
     let arrivals = |name: &str| result.components[name].arrivals;
     assert!(arrivals("us").abs_diff(5_050) < 100 && arrivals("us") + arrivals("eu") == result.workloads["w"].sent);
@@ -239,7 +240,9 @@ faults: [{fault}]
 #[test]
 fn who_ignores_the_ttl_stays_with_the_dead() {
     let with = |pin: &str| {
-        let dns = format!("to: [us, eu], policy: failover, ttl: 5s, resolvers: 1000, health_check: {{interval: 1s, failures: 1}}{pin}");
+        let dns = format!(
+            "to: [us, eu], policy: failover, ttl: 5s, resolvers: 1000, health_check: {{interval: 1s, failures: 1}}{pin}"
+        );
         let result = named(&dns, "constant: 1000/s", "faults: [{at: 50s, kill: {component: us}}]\n");
         (result.workloads["w"].sent - result.workloads["w"].outcomes["ok"]) as f64 / 1000.0
     };

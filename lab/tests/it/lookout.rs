@@ -73,7 +73,9 @@ fn every_instance_finds_out_for_itself_and_in_its_own_time() {
 #[test]
 fn who_stands_still_or_is_cut_off_is_found_out_and_comes_back() {
     let probes = "to: app, health_check: {interval: 1s, timeout: 500ms, failures: 2, successes: 1}";
-    for fault in ["{at: 10s, for: 10s, pause: {component: app, replica: 1}}", "{at: 10s, for: 10s, partition: [lb, app]}"] {
+    for fault in
+        ["{at: 10s, for: 10s, pause: {component: app, replica: 1}}", "{at: 10s, for: 10s, partition: [lb, app]}"]
+    {
         let result = three(3, probes, "", fault);
         let detection = of(&result, "components.lb.health_check.detection.mean");
         assert!((1.5..=2.5).contains(&detection), "{fault}: {detection}");
@@ -148,7 +150,8 @@ fn five_errors_in_a_row_are_the_price_of_each_ejection() {
 
 #[test]
 fn of_ten_equally_bad_ones_a_tenth_is_ejected_and_the_rest_stay() {
-    let result = ten("outlier_ejection: {envoy: {consecutive_errors: 3}}", "{at: 50s, errors: {component: app, replicas: 5}}");
+    let result =
+        ten("outlier_ejection: {envoy: {consecutive_errors: 3}}", "{at: 50s, errors: {component: app, replicas: 5}}");
     assert_eq!(of(&result, "components.lb.outlier_ejection.ejected"), 1.0);
     assert!(of(&result, "components.lb.outlier_ejection.refused") > 100.0);
     let all = ten("outlier_ejection: {max_ejected: 100%}", "{at: 50s, errors: {component: app, replicas: 5}}");

@@ -39,10 +39,14 @@ const UNHEALTHY: Figure =
 /// Reported where there is a health check that takes time.
 pub const FIGURES: Set = &[&DETECTION, &RECOVERY, &FALSE_ALARMS, &UNDETECTED, &UNHEALTHY];
 
-static TARGET_UNHEALTHY: Happens =
-    Happens { name: "replica_unhealthy", doc: "A chooser marked a replica unhealthy: it failed enough health checks in a row." };
-static TARGET_HEALTHY: Happens =
-    Happens { name: "replica_healthy", doc: "A chooser marked a replica healthy again: it passed enough health checks in a row." };
+static TARGET_UNHEALTHY: Happens = Happens {
+    name: "replica_unhealthy",
+    doc: "A chooser marked a replica unhealthy: it failed enough health checks in a row.",
+};
+static TARGET_HEALTHY: Happens = Happens {
+    name: "replica_healthy",
+    doc: "A chooser marked a replica healthy again: it passed enough health checks in a row.",
+};
 
 /// Recorded by choosers with a health check that takes time.
 pub static HAPPENS: &[&Happens] = &[&TARGET_UNHEALTHY, &TARGET_HEALTHY];
@@ -204,7 +208,8 @@ impl Checker {
         if !self.tracks.contains_key(&number) {
             // Until now its probes passed, and the way there was as it is without faults.
             let takes = self.untroubled(cx, reached);
-            let (probing, findings) = (self.probing_from(began, number), Findings::Same(Finding { passes: true, takes }));
+            let (probing, findings) =
+                (self.probing_from(began, number), Findings::Same(Finding { passes: true, takes }));
             if findings == after {
                 return None;
             }

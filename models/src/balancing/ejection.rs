@@ -275,7 +275,8 @@ impl Ejector {
     /// Those that are not ejected and have had so many answers, with their success rates in percent.
     fn with_answers(&self, enough: u32) -> Vec<(usize, f64)> {
         let counts = |(_, record): &(usize, &Record)| record.ejected.is_none() && record.answers >= enough;
-        let rate = |(target, record): (usize, &Record)| (target, 100.0 * f64::from(record.good) / f64::from(record.answers));
+        let rate =
+            |(target, record): (usize, &Record)| (target, 100.0 * f64::from(record.good) / f64::from(record.answers));
         self.records.iter().enumerate().filter(counts).map(rate).collect()
     }
 
@@ -290,7 +291,9 @@ impl Ejector {
                 }
             }
         }
-        let Some((by, rates)) = by_failures.filter(|(by, rates)| rates.len() >= by.minimum_hosts as usize) else { return };
+        let Some((by, rates)) = by_failures.filter(|(by, rates)| rates.len() >= by.minimum_hosts as usize) else {
+            return;
+        };
         let too_many = |(_, rate): &(usize, f64)| 100.0 - rate >= by.threshold.0 * 100.0 - 1e-9;
         for (target, _) in rates.into_iter().filter(too_many) {
             if self.records[target].ejected.is_none() {
@@ -427,11 +430,7 @@ mod tests {
 
     #[test]
     fn what_can_never_eject_is_refused() {
-        for text in [
-            "{consecutive_errors: 0}",
-            "{consecutive_errors: none, success_rate: none}",
-            "{max_ejected: 0%}",
-        ] {
+        for text in ["{consecutive_errors: 0}", "{consecutive_errors: none, success_rate: none}", "{max_ejected: 0%}"] {
             assert_eq!(settings(text).flaws().len(), 1, "{text}");
         }
         assert!(settings("{}").flaws().is_empty());

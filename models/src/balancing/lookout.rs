@@ -64,19 +64,24 @@ const NOT_EJECTED: Figure = Figure::count(
 );
 const EJECTED: Figure =
     Figure::level("outlier_ejection.ejected", "Targets ejected at the end, added up over all choosers.");
-const PANIC: Figure = Figure::share("panic.share", "Share of the calls that were sent while too few targets were healthy, and all were called.");
+const PANIC: Figure = Figure::share(
+    "panic.share",
+    "Share of the calls that were sent while too few targets were healthy, and all were called.",
+);
 
 /// Reported where targets can be ejected.
 pub const FIGURES_OF_EJECTION: Set = &[&EJECTIONS, &NOT_EJECTED, &EJECTED];
 /// Reported where a chooser can panic.
 pub const FIGURES_OF_PANIC: Set = &[&PANIC];
 
-static TARGET_EJECTED: Happens = Happens { name: "replica_ejected", doc: "A balancer ejected a replica for its answers." };
+static TARGET_EJECTED: Happens =
+    Happens { name: "replica_ejected", doc: "A balancer ejected a replica for its answers." };
 static TARGET_RETURNED: Happens = Happens { name: "replica_returned", doc: "A replica's ejection has ended." };
-static PANIC_BEGAN: Happens =
-    Happens { name: "panic_began", doc: "Too few targets are thought to be healthy, so that a balancer calls all of them." };
-static PANIC_ENDED: Happens =
-    Happens { name: "panic_ended", doc: "Enough targets are thought to be healthy again." };
+static PANIC_BEGAN: Happens = Happens {
+    name: "panic_began",
+    doc: "Too few targets are thought to be healthy, so that a balancer calls all of them.",
+};
+static PANIC_ENDED: Happens = Happens { name: "panic_ended", doc: "Enough targets are thought to be healthy again." };
 
 /// Recorded by choosers that eject, or can panic.
 pub static HAPPENS: &[&Happens] = &[&TARGET_EJECTED, &TARGET_RETURNED, &PANIC_BEGAN, &PANIC_ENDED];

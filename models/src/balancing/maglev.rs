@@ -121,7 +121,8 @@ impl Maglev {
                 return Some(target as usize);
             }
         }
-        let target = (0..self.weights.len()).find(|target| self.usable[*target] && self.bound.allows(*target, usable))?;
+        let target =
+            (0..self.weights.len()).find(|target| self.usable[*target] && self.bound.allows(*target, usable))?;
         self.bound.begin(target);
         Some(target)
     }

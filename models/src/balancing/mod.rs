@@ -147,7 +147,8 @@ impl AlgorithmSettings {
         };
         match self {
             AlgorithmSettings::Maglev { table_size, .. } if !is_prime(*table_size) => {
-                let message = format!("`table_size` {table_size} is not a prime number, so targets could not reach every row");
+                let message =
+                    format!("`table_size` {table_size} is not a prime number, so targets could not reach every row");
                 flaw("maglev.table_size", message, "write a prime number, such as 65537")
             }
             AlgorithmSettings::RingHash { min_size, max_size, .. } if min_size > max_size => {
@@ -464,11 +465,7 @@ impl Choosing {
             Way::PeakEwma(ewma) => ewma.end(target),
             Way::Ring(ring) => ring.end(target),
             Way::Maglev(maglev) => maglev.end(target),
-            Way::RoundRobin { .. }
-            | Way::Weighted(_)
-            | Way::Random
-            | Way::RandomByWeight { .. }
-            | Way::Nearest(_) => {}
+            Way::RoundRobin { .. } | Way::Weighted(_) | Way::Random | Way::RandomByWeight { .. } | Way::Nearest(_) => {}
         }
     }
 }
@@ -647,11 +644,12 @@ mod tests {
 
     #[test]
     fn of_many_the_two_that_are_well_are_found() {
-        for text in ["round_robin", "random", "least_connections", "{power_of_two: {choices: 64}}", "peak_ewma", "ring_hash"] {
+        for text in
+            ["round_robin", "random", "least_connections", "{power_of_two: {choices: 64}}", "peak_ewma", "ring_hash"]
+        {
             let mut choosing = choosing(text, &vec![1.0; 10_000]);
             (0..10_000).filter(|t| t % 5_000 != 77).for_each(|target| choosing.learn(target, News::Down));
-            let chosen: std::collections::BTreeSet<_> =
-                (0..40).filter_map(|n| choosing.choose(&mut Nth(n))).collect();
+            let chosen: std::collections::BTreeSet<_> = (0..40).filter_map(|n| choosing.choose(&mut Nth(n))).collect();
             assert_eq!(chosen.into_iter().collect::<Vec<_>>(), [77, 5_077], "{text}");
         }
     }

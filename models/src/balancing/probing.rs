@@ -330,7 +330,8 @@ mod tests {
         for (number, schedule) in [Schedule::Fixed, Schedule::AfterCompletion].into_iter().enumerate() {
             let table = table(schedule);
             let lossy = |loss: f64, passes| {
-                let path = sim_core::conditions::Path { there: MILLISECOND, back: MILLISECOND, loss, ..Default::default() };
+                let path =
+                    sim_core::conditions::Path { there: MILLISECOND, back: MILLISECOND, loss, ..Default::default() };
                 Findings::Drawn { path: Box::new(path), passes }
             };
             let all = [PASSES, REFUSES, silent(&table), lossy(0.3, true), lossy(0.6, true), lossy(0.3, false)];

@@ -186,8 +186,11 @@ mod tests {
             let arcs = |target: u32| -> f64 {
                 let at = |place: usize| ring.places[place].0;
                 let count = ring.places.len();
-                let arc = |place: usize| if place == 0 { at(0).wrapping_sub(at(count - 1)) } else { at(place) - at(place - 1) };
-                (0..count).filter(|place| ring.places[*place].1 == target).map(|place| arc(place) as f64).sum::<f64>() / 2f64.powi(64)
+                let arc = |place: usize| {
+                    if place == 0 { at(0).wrapping_sub(at(count - 1)) } else { at(place) - at(place - 1) }
+                };
+                (0..count).filter(|place| ring.places[*place].1 == target).map(|place| arc(place) as f64).sum::<f64>()
+                    / 2f64.powi(64)
             };
             squares.extend((0..targets as u32).map(|target| (arcs(target) - 1.0 / targets as f64).powi(2)));
         }

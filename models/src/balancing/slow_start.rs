@@ -78,11 +78,8 @@ mod tests {
 
     #[test]
     fn the_share_grows_from_the_minimum_to_all() {
-        let settings = |aggression| SlowStartSettings {
-            window: Duration(10 * SECOND),
-            minimum: Fraction(0.1),
-            aggression,
-        };
+        let settings =
+            |aggression| SlowStartSettings { window: Duration(10 * SECOND), minimum: Fraction(0.1), aggression };
         let mut warming = Warming::new(&settings(1.0));
         assert_eq!((warming.share(0, 3), warming.is_over()), (1.0, true));
         warming.begin(100 * SECOND, 3);

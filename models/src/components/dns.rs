@@ -234,9 +234,7 @@ impl Kind for Dns {
                 let to = |name: &Spanned<Name>| settings.to.to.iter().position(|t| t.to.as_str() == name.as_str());
                 only(regions.get(DEFAULT).or_else(|| regions.iter().next().map(|entry| &entry.value)).and_then(to))
             }
-            PolicySettings::Multivalue => {
-                in_proportion(targets.iter().map(|(_, replicas, _)| f64::from(*replicas)))
-            }
+            PolicySettings::Multivalue => in_proportion(targets.iter().map(|(_, replicas, _)| f64::from(*replicas))),
         }
     }
 
@@ -284,7 +282,8 @@ impl Kind for Dns {
             let members: Vec<bool> = target.members().collect();
             // Where there are several answers, each replica has an address of its own.
             let alone = settings.policy == PolicySettings::Multivalue;
-            let parts = if alone { (0..members.len()).map(|nth| nth..nth + 1).collect() } else { vec![0..members.len()] };
+            let parts =
+                if alone { (0..members.len()).map(|nth| nth..nth + 1).collect() } else { vec![0..members.len()] };
             for part in parts {
                 let nth = places.len() as u64;
                 let opinion = |checker: u64| Opinion {
@@ -391,9 +390,8 @@ impl Dns {
         let (failures, successes, agree) = (check.failures, check.successes, check.agree.0);
         let place = &mut self.places[nth];
         // Who stands still answers nobody.
-        let is_well = |(at, node): (usize, &NodeId)| {
-            place.beliefs.is_usable(at) && cx.is_up(*node) && cx.pauses(*node) == 0
-        };
+        let is_well =
+            |(at, node): (usize, &NodeId)| place.beliefs.is_usable(at) && cx.is_up(*node) && cx.pauses(*node) == 0;
         let is_up = place.nodes.iter().enumerate().any(is_well);
         let opinion = &mut place.opinions[checker];
         if is_up == opinion.is_healthy {

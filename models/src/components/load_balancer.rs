@@ -104,7 +104,8 @@ const FOLLOWS: u32 = 1 << 31;
 
 const PURPOSE_TARGET: u32 = 0x6c62;
 
-const CONNECTIONS_MAX: Figure = Figure::peak("connections_max", "Most connections that one instance had at once, with `max_connections`.");
+const CONNECTIONS_MAX: Figure =
+    Figure::peak("connections_max", "Most connections that one instance had at once, with `max_connections`.");
 const REFUSED: Figure = Figure::count("refused", "Calls refused since an instance had `max_connections` already.");
 
 /// The connections of one instance.
@@ -165,12 +166,8 @@ pub struct LoadBalancer {
 impl Kind for LoadBalancer {
     const NAME: &'static str = "load_balancer";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[
-        checker::FIGURES,
-        lookout::FIGURES_OF_EJECTION,
-        lookout::FIGURES_OF_PANIC,
-        &[&CONNECTIONS_MAX, &REFUSED],
-    ];
+    const FIGURES: &'static [Set] =
+        &[checker::FIGURES, lookout::FIGURES_OF_EJECTION, lookout::FIGURES_OF_PANIC, &[&CONNECTIONS_MAX, &REFUSED]];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -321,8 +318,15 @@ fn check_means(settings: &Settings, checks: &mut Checks<'_>) {
     }
     let is_told_nothing = settings.health_check.is_none() && settings.outlier_ejection.is_none();
     if settings.slow_start.is_some() && !settings.algorithm.can_spare() {
-        let message = "`slow_start` has no effect: with this algorithm, keys, latencies or distances decide who gets a call";
-        checks.error("no_effect", span, "slow_start", message, Some("choose `round_robin` or `least_connections`, or remove it"));
+        let message =
+            "`slow_start` has no effect: with this algorithm, keys, latencies or distances decide who gets a call";
+        checks.error(
+            "no_effect",
+            span,
+            "slow_start",
+            message,
+            Some("choose `round_robin` or `least_connections`, or remove it"),
+        );
     }
     if settings.panic_threshold.is_some() && is_told_nothing {
         let message = "`panic_threshold` has no effect: without `health_check` and `outlier_ejection` all targets count as healthy";

@@ -8,10 +8,10 @@ use sim_core::random::{Draw, Key};
 use sim_core::{CallId, Cx, News, NodeId, Span, Time};
 
 use super::LinkPlan;
-use crate::balancing::{Choosing, World};
 use crate::balancing::beliefs::Beliefs;
 use crate::balancing::checker::Reached;
 use crate::balancing::lookout::Desk;
+use crate::balancing::{Choosing, World};
 
 const PURPOSE_TARGET: u32 = 0x7461;
 

@@ -41,7 +41,9 @@ pub(super) fn ejections(result: &RunResult) -> Vec<Finding> {
     for (name, component) in &result.components {
         let own = |figure: &str| component.own.value(figure);
         let counts = own("outlier_ejection.ejections").zip(own("outlier_ejection.refused"));
-        let Some((ejections, refused)) = counts.filter(|(ejections, refused)| ejections + refused > 0.0) else { continue };
+        let Some((ejections, refused)) = counts.filter(|(ejections, refused)| ejections + refused > 0.0) else {
+            continue;
+        };
         let mut draft = Draft::new("ejections", about(name));
         let path = |figure: &str| format!("components.{name}.outlier_ejection.{figure}");
         let count = draft.metric("ejections", Unit::Count, path("ejections"), ejections);
@@ -81,7 +83,7 @@ pub(super) fn connections(result: &RunResult) -> Vec<Finding> {
     for (name, component) in &result.components {
         let own = |figure: &str| component.own.value(figure);
         let Some((most, refused)) = own("connections_max").zip(own("refused")) else { continue };
-        if component.kind != "load_balancer" || refused <= 0.0 {
+        if refused <= 0.0 {
             continue;
         }
         let mut draft = Draft::new("connections_full", about(name));

@@ -338,7 +338,9 @@ components:
 faults: [{at: 20s, kill: {component: api, replica: 1}}]
 ";
     let found = told(yaml, &[]);
-    assert!(texts(&found).concat().contains("of its calls to replicas that no longer answered: its health checks took 1."));
+    assert!(
+        texts(&found).concat().contains("of its calls to replicas that no longer answered: its health checks took 1.")
+    );
     let found = told(yaml, &["components.lb.health_check={alb: {}}", "run.duration=30s"]);
     assert!(texts(&found).concat().contains("no longer answered: its health checks did not find out."));
     let half = "components.lb.health_check.failures=1";

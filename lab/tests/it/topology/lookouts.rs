@@ -16,7 +16,8 @@ pub(super) fn health_check(c: &mut Choices<'_>) -> &'static str {
 
 /// What else a balancer has to find out by.
 pub(super) fn lookout(c: &mut Choices<'_>, algorithm: &str, check: &str) -> String {
-    let ejection = c.of(&["", "", ", outlier_ejection: {consecutive_errors: 2, interval: 500ms, base: 1s, max_ejected: 60%}"]);
+    let ejection =
+        c.of(&["", "", ", outlier_ejection: {consecutive_errors: 2, interval: 500ms, base: 1s, max_ejected: 60%}"]);
     let can_panic = !(check.is_empty() && ejection.is_empty());
     let panic = if can_panic { c.of(&["", ", panic_threshold: 50%"]) } else { "" };
     // Where keys, latencies or distances decide, nobody can be spared.
