@@ -1,7 +1,7 @@
 //! The explanation of a scenario, as text and as JSON.
 
 use analysis::explain::{
-    Bound, Branch, Capacity, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
+    Bound, Branch, Capacity, Chooser, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
 };
 use language::diagnostics::{self, Style, shown};
 
@@ -201,6 +201,7 @@ fn facts(explained: &Explained) -> String {
             ));
         }
     }
+    lines.extend(explained.choosers.iter().map(chooser_sentence));
     if let Some(ThreadMemory { threads, reserved_low_bytes, reserved_high_bytes }) = explained.thread_memory {
         lines.push(format!(
             "The stacks of {} threads reserve {} to {} of address space (1 MB or 8 MB each, the defaults of the JVM and of \
@@ -211,6 +212,25 @@ fn facts(explained: &Explained) -> String {
         ));
     }
     lines.iter().map(|line| wrapped(line)).collect()
+}
+
+/// How a chooser finds out that a replica is dead.
+fn chooser_sentence(chooser: &Chooser) -> String {
+    let name = &chooser.name;
+    let Some((refused, silent)) = chooser.refused.zip(chooser.silent) else {
+        return format!("{name} knows at once when a replica dies (`health_check: instant`): an idealisation.");
+    };
+    let each = match chooser.views {
+        1 => String::new(),
+        views => format!(" Each of {} finds out by itself.", units::grouped(u64::from(views))),
+    };
+    format!(
+        "{name} finds out after {} on average, and {} at most, that a process has died, and after {} and {} that a host has.{each}",
+        units::time(refused.mean_s),
+        units::time(refused.most_s),
+        units::time(silent.mean_s),
+        units::time(silent.most_s)
+    )
 }
 
 /// Wraps a paragraph to the width of a terminal, with a hanging indent.

@@ -10,6 +10,7 @@
 
 mod backlog;
 mod bursts;
+mod choosers;
 mod flow;
 mod flows;
 mod gates;
@@ -33,6 +34,7 @@ use limits::{Load, Which};
 use times::Times;
 
 pub use backlog::{Consumer, Queue};
+pub use choosers::{Chooser, Detection};
 pub use limits::{Bound, Limit, Sensitivity};
 pub use links::{Link, Policy};
 pub use tree::Branch;
@@ -142,6 +144,9 @@ pub struct Explained {
     /// Queues that something consumes from: what their consumers can process, and the backlog.
     #[serde(skip_serializing_if = "Table::is_empty")]
     pub queues: Table<Queue>,
+    /// Who chooses among replicas, and how long it takes to find out that one is dead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choosers: Vec<Chooser>,
     /// The cores of groups of hosts.
     pub hosts: Table<Limit>,
     /// Where there are retries or caches, and a load that does not wait for answers.
@@ -232,6 +237,7 @@ pub fn explain(loaded: &Loaded) -> Explained {
         links,
         components,
         queues,
+        choosers: choosers::choosers(&graph),
         hosts,
         sensitivities: load.sensitivities(),
         capacity,

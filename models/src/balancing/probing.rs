@@ -32,6 +32,20 @@ pub struct Timetable {
     pub schedule: Schedule,
 }
 
+impl Timetable {
+    /// How long it takes until a target that has died is marked unhealthy, in nanoseconds: on average, since nobody knows when the next
+    /// probe is due, and at most. A probe takes no time where the target's host refuses it, and the whole timeout where it is silent.
+    pub fn detection(&self, is_silent: bool) -> (f64, f64) {
+        let (interval, failures) = (self.interval as f64, f64::from(self.failures));
+        let takes = if is_silent { self.timeout as f64 } else { 0.0 };
+        let probes = match self.schedule {
+            Schedule::Fixed => takes,
+            Schedule::AfterCompletion => takes * failures,
+        };
+        (interval * (failures - 0.5) + probes, interval * failures + probes)
+    }
+}
+
 /// What becomes of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -253,6 +267,18 @@ mod tests {
         probing.advance(table, after, key, due);
         assert!(!probing.is_healthy());
         due - at
+    }
+
+    #[test]
+    fn the_formulas_are_those_of_the_systems() {
+        // Envoy with 5 s, 1 s and 3: 15.5 s on average and 18 s at most where nothing answers, 12.5 s and 15 s where it is refused.
+        let seconds = |(mean, most): (f64, f64)| [mean / 1e9, most / 1e9];
+        let envoy = table(Schedule::AfterCompletion);
+        assert_eq!(seconds(envoy.detection(true)), [15.5, 18.0]);
+        assert_eq!(seconds(envoy.detection(false)), [12.5, 15.0]);
+        let fixed = table(Schedule::Fixed);
+        assert_eq!(seconds(fixed.detection(true)), [13.5, 16.0]);
+        assert_eq!(seconds(fixed.detection(false)), [12.5, 15.0]);
     }
 
     /// The formulas of the schedules, over 20,000 instants at random: the mean of what lies evenly over 5 s has a standard error
