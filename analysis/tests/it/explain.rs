@@ -596,6 +596,47 @@ components:
 ];
 
 /// The ceilings of Little's law are what saturated parts serve.
+/// Two hundred instances find out in times that lie evenly over the interval: their mean has a standard error of 0.1 s of 5 s, and five of
+/// those fail once in two million runs.
+#[test]
+fn detection_takes_as_long_as_is_said() {
+    for (schedule, fault, silent) in [
+        ("fixed", "kill: {component: app, replica: 1}", false),
+        ("after_completion", "host_down: {hosts: box, host: 1}", true),
+    ] {
+        let yaml = format!(
+            "version: 1
+run: {{duration: 60s}}
+hosts: {{box: {{count: 3, cores: 1}}}}
+workloads: {{w: {{arrivals: {{constant: 100/s}}, call: {{to: lb, timeout: 200ms}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app, instances: 200, health_check: {{interval: 5s, timeout: 1s, failures: 3, successes: 2, schedule: {schedule}}}}}
+  app: {{kind: service, replicas: 3, hosts: box, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{{at: 10s, {fault}}}]
+"
+        );
+        let loaded = Arc::new(load(&yaml));
+        let explained = explain(&loaded);
+        let [chooser] = explained.choosers.as_slice() else { panic!("{:?}", explained.choosers) };
+        assert_eq!((chooser.name.as_str(), chooser.views), ("lb", 200));
+        let said = if silent { chooser.silent } else { chooser.refused }.expect("it takes time");
+        let result = crate::harness::run_loaded(&loaded, 1);
+        let metric = |part: &str| {
+            let path = format!("components.lb.health_check.detection.{part}");
+            lab::metrics::value(&result, &path).ok().flatten().expect("it was found out")
+        };
+        assert!((metric("mean") - said.mean_s).abs() < 0.51, "{schedule}: {} against {}", metric("mean"), said.mean_s);
+        assert!(metric("max") <= said.most_s + 1e-6 && metric("max") > said.most_s - 0.3, "{schedule}: {}", metric("max"));
+    }
+    let known = load("version: 1
+run: {duration: 1s}
+workloads: {w: {arrivals: {constant: 1/s}, call: {to: app, health_check: instant}}}
+components: {app: {kind: service, replicas: 2, handlers: {default: [{wait: 1ms}]}}}
+");
+    let explained = explain(&known);
+    assert_eq!((explained.choosers[0].name.as_str(), explained.choosers[0].refused), ("w.call", None));
+}
+
 #[test]
 fn ceilings_are_what_is_served_at_most() {
     for (yaml, component, expected) in [
