@@ -615,7 +615,7 @@ components:
 faults: [{{at: 10s, {fault}}}]
 "
         );
-        let loaded = Arc::new(load(&yaml));
+        let loaded = load(&yaml);
         let explained = explain(&loaded);
         let [chooser] = explained.choosers.as_slice() else { panic!("{:?}", explained.choosers) };
         assert_eq!((chooser.name.as_str(), chooser.views), ("lb", 200));

@@ -149,3 +149,21 @@ fn a_region_that_is_gone_costs_its_callers_the_detection_and_half_the_ttl() {
         assert!(mean(&crowded, who, 225.0, 239.0) > 0.98 * 1300.0);
     }
 }
+
+#[test]
+fn channels_that_stay_where_they_are_make_one_pod_hot() {
+    // 40 % on average: 1,200 a second × 20 ms over 60 workers.
+    let busiest = |variant| {
+        let result = shipped("grpc-one-hot-pod", variant);
+        let each = result.components["api"].each.iter().filter_map(|replica| replica.utilization);
+        each.fold(0.0, f64::max)
+    };
+    // Twelve channels over six pods at random: the fullest has three or more, and is 60 % busy, but in one of 290 cases.
+    let channels = busiest("channels");
+    assert!(channels > 0.55, "{channels}");
+    for variant in ["a-channel-to-each", "behind-a-balancer"] {
+        let even = busiest(variant);
+        // Five seconds of 120 are served by five, two per cent more; the rest is chance.
+        assert!((0.38..0.44).contains(&even), "{variant}: {even}");
+    }
+}
