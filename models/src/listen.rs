@@ -1,6 +1,6 @@
 //! How a service accepts connections, and what each of them takes.
 
-use settings::Setting;
+use settings::{Duration, Setting};
 
 use crate::policies::not_yet::NotYet;
 
@@ -14,8 +14,10 @@ pub struct ListenSettings {
     /// Threads that each open connection holds.
     #[setting(default = 0, range = "0..=1000")]
     pub threads: u32,
-    /// Idle connections are closed after this long.
-    pub idle_timeout: Option<NotYet>,
+    /// Idle connections are closed after this long. A call that is sent over one before word of that has come is `reset`. Node closes after
+    /// 5 s; a balancer's own `pool.idle_timeout` should be shorter.
+    #[setting(range = ">0s")]
+    pub idle_timeout: Option<Duration>,
     /// Connections are closed at this age.
     pub max_age: Option<NotYet>,
     /// Share by which ages differ.

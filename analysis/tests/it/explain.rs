@@ -626,13 +626,19 @@ faults: [{{at: 10s, {fault}}}]
             lab::metrics::value(&result, &path).ok().flatten().expect("it was found out")
         };
         assert!((metric("mean") - said.mean_s).abs() < 0.51, "{schedule}: {} against {}", metric("mean"), said.mean_s);
-        assert!(metric("max") <= said.most_s + 1e-6 && metric("max") > said.most_s - 0.3, "{schedule}: {}", metric("max"));
+        assert!(
+            metric("max") <= said.most_s + 1e-6 && metric("max") > said.most_s - 0.3,
+            "{schedule}: {}",
+            metric("max")
+        );
     }
-    let known = load("version: 1
+    let known = load(
+        "version: 1
 run: {duration: 1s}
 workloads: {w: {arrivals: {constant: 1/s}, call: {to: app, health_check: instant}}}
 components: {app: {kind: service, replicas: 2, handlers: {default: [{wait: 1ms}]}}}
-");
+",
+    );
     let explained = explain(&known);
     assert_eq!((explained.choosers[0].name.as_str(), explained.choosers[0].refused), ("w.call", None));
 }

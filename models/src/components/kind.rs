@@ -257,6 +257,12 @@ pub trait Kind: Component + Sized {
         false
     }
 
+    /// After how long it closes connections over which nothing comes.
+    fn closes_idle_after(settings: &Self::Settings) -> Option<Span> {
+        let _ = settings;
+        None
+    }
+
     /// By which means it finds out about the replicas among which it chooses, where it balances.
     fn means(settings: &Self::Settings) -> Means {
         let _ = settings;

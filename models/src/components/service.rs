@@ -425,6 +425,10 @@ impl Kind for Service {
         holds
     }
 
+    fn closes_idle_after(settings: &Settings) -> Option<Span> {
+        settings.listen.as_ref()?.idle_timeout.map(|timeout| timeout.0)
+    }
+
     fn goes_by_client(settings: &Settings) -> bool {
         settings.admission.goes_by_client()
     }

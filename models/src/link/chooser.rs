@@ -28,6 +28,8 @@ pub struct Target {
     pub weight: f64,
     /// Round-trip time, for opening connections.
     pub rtt: Span,
+    /// It closes connections over which nothing has come for so long.
+    pub closes_after: Option<Span>,
 }
 
 impl Target {
@@ -323,6 +325,11 @@ pub(super) fn chosen_as(plan: &LinkPlan, number: u32) -> Chosen {
 /// The round trip to whoever has a number.
 pub(super) fn round_trip(plan: &LinkPlan, number: u32) -> Span {
     plan.targets[place_of(plan, number as usize).0].rtt
+}
+
+/// After how long whoever has a number closes a connection over which nothing comes.
+pub(super) fn closes_after(plan: &LinkPlan, number: u32) -> Span {
+    plan.targets[place_of(plan, number as usize).0].closes_after.unwrap_or(Span::MAX)
 }
 
 /// How many draws a choice by weight makes, if that is the same for every target; `None` also where a balancer chooses.

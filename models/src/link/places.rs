@@ -6,9 +6,9 @@ use sim_core::slots::Admission;
 use sim_core::time::SECOND;
 use sim_core::{CallId, Class, Cx, Next, Outcome, Reach, Span, Spent, Time};
 
-use super::chooser::{Chosen, Source, chosen_as, round_trip};
+use super::chooser::{Chosen, Source, chosen_as, closes_after, round_trip};
 use super::tries::{At, Dial};
-use super::{ACQUIRE, CONNECTED, Link};
+use super::{ACQUIRE, CONNECTED, Link, LinkPlan};
 use crate::policies::gate::End;
 use crate::policies::pool::Peer;
 
@@ -62,7 +62,7 @@ impl Link {
 
     fn keep_open(&mut self, cx: &mut Cx<'_>, part: Option<u32>, chosen: Option<Chosen>, mut source: Source) {
         let Some(chosen) = chosen.filter(|chosen| cx.reach(chosen.node, chosen.path) == Reach::Open) else { return };
-        let (now, peer) = (cx.now(), peer_of(cx, chosen));
+        let (now, peer) = (cx.now(), peer_of(&self.plan, cx, chosen));
         let share = self.share_of_life(cx, &mut source);
         let part = self.pool_part(part, now);
         if let Some(pool) = &mut self.pool {
@@ -198,7 +198,7 @@ impl Link {
                     None => rtt,
                 };
                 let share = self.share_of_life(cx, &mut source);
-                let (part, peer) = (self.a_try(of).part, peer_of(cx, chosen));
+                let (part, peer) = (self.a_try(of).part, peer_of(&self.plan, cx, chosen));
                 let pool = self.pool.as_mut();
                 let connection =
                     pool.map(|pool| pool.open(now, part, (peer, cx.open_connection()), now + takes, share));
@@ -319,6 +319,7 @@ fn has_closed<'a>(cx: &'a Cx<'_>) -> impl Fn(Peer, u32) -> bool + 'a {
 }
 
 /// Whom a connection that is opened now leads to.
-pub(super) fn peer_of(cx: &Cx<'_>, Chosen { node, path, number }: Chosen) -> Peer {
-    Peer { node, path, number, epoch: cx.epoch(node) }
+pub(super) fn peer_of(plan: &LinkPlan, cx: &Cx<'_>, Chosen { node, path, number }: Chosen) -> Peer {
+    let (closes_after, rtt) = (closes_after(plan, number), round_trip(plan, number));
+    Peer { node, path, number, epoch: cx.epoch(node), closes_after, rtt }
 }

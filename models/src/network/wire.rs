@@ -30,7 +30,8 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
             debug_assert_eq!(row as usize, paths.len() + 1);
             paths.push((caller.to_string(), link.to_string(), to.name.clone()));
             let (nodes, replicas) = (directory.nodes_of(component).into(), to.replicas);
-            targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt });
+            let closes_after = closes_after(scenario, to);
+            targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closes_after });
         }
         if !settings.to.values.is_empty() && settings.to.iter().all(|t| t.weight == 0.0) {
             let at = &settings.to.values[0].to;
@@ -199,7 +200,8 @@ fn find_populations(
                     let row = engine.add_path(path(onward.network.as_ref(), rtt));
                     paths.push((caller.to_string(), format!("{}.{name}", place.name), to.name.clone()));
                     let (nodes, replicas) = (directory.nodes_of(to_at).into(), to.replicas);
-                    targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt });
+                    let closes_after = closes_after(scenario, to);
+                    targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closes_after });
                 }
             }
             let nodes = match directory.component(caller) {
@@ -215,6 +217,11 @@ fn find_populations(
         }
     });
     found
+}
+
+/// After how long a component closes connections over which nothing comes.
+fn closes_after(scenario: &Scenario, to: &ComponentPlace) -> Option<Span> {
+    scenario.components.get(&to.name)?.settings.closes_idle_after()
 }
 
 fn round_trip(
