@@ -14,6 +14,7 @@ use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
+use crate::listen::Closing;
 use crate::restart::RestartSettings;
 
 /// The links of a component: name and settings.
@@ -257,10 +258,10 @@ pub trait Kind: Component + Sized {
         false
     }
 
-    /// After how long it closes connections over which nothing comes.
-    fn closes_idle_after(settings: &Self::Settings) -> Option<Span> {
+    /// When it closes connections that its callers keep.
+    fn closing(settings: &Self::Settings) -> Closing {
         let _ = settings;
-        None
+        Closing::default()
     }
 
     /// By which means it finds out about the replicas among which it chooses, where it balances.

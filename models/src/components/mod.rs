@@ -16,6 +16,7 @@ use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
+use crate::listen::Closing;
 use crate::restart::RestartSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};
 

@@ -64,7 +64,7 @@ use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
-use crate::listen::ListenSettings;
+use crate::listen::{Closing, ListenSettings};
 use crate::memory::gc::GcSettings;
 use crate::memory::{CommitSettings, MemorySettings};
 use crate::policies::concurrency::{self, ConcurrencySettings};
@@ -425,8 +425,8 @@ impl Kind for Service {
         holds
     }
 
-    fn closes_idle_after(settings: &Settings) -> Option<Span> {
-        settings.listen.as_ref()?.idle_timeout.map(|timeout| timeout.0)
+    fn closing(settings: &Settings) -> Closing {
+        Closing::of(settings.listen.as_ref())
     }
 
     fn goes_by_client(settings: &Settings) -> bool {

@@ -147,9 +147,9 @@ macro_rules! settings_by_kind {
             pub fn knows_at_once(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::knows_at_once(s))
             }
-            /// After how long it closes connections over which nothing comes.
-            pub fn closes_idle_after(&self) -> Option<Span> {
-                each_kind!(self, s, Part => <Part as Kind>::closes_idle_after(s))
+            /// When it closes connections that its callers keep.
+            pub fn closing(&self) -> Closing {
+                each_kind!(self, s, Part => <Part as Kind>::closing(s))
             }
             /// By which means it finds out about the replicas among which it chooses.
             pub fn means(&self) -> Means {

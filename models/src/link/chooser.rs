@@ -12,6 +12,7 @@ use crate::balancing::beliefs::Beliefs;
 use crate::balancing::checker::Reached;
 use crate::balancing::lookout::Desk;
 use crate::balancing::{Choosing, World};
+use crate::listen::Closing;
 
 const PURPOSE_TARGET: u32 = 0x7461;
 
@@ -28,8 +29,8 @@ pub struct Target {
     pub weight: f64,
     /// Round-trip time, for opening connections.
     pub rtt: Span,
-    /// It closes connections over which nothing has come for so long.
-    pub closes_after: Option<Span>,
+    /// When it closes connections.
+    pub closing: Closing,
 }
 
 impl Target {
@@ -327,9 +328,9 @@ pub(super) fn round_trip(plan: &LinkPlan, number: u32) -> Span {
     plan.targets[place_of(plan, number as usize).0].rtt
 }
 
-/// After how long whoever has a number closes a connection over which nothing comes.
-pub(super) fn closes_after(plan: &LinkPlan, number: u32) -> Span {
-    plan.targets[place_of(plan, number as usize).0].closes_after.unwrap_or(Span::MAX)
+/// When whoever has a number closes connections.
+pub(super) fn closing(plan: &LinkPlan, number: u32) -> Closing {
+    plan.targets[place_of(plan, number as usize).0].closing
 }
 
 /// How many draws a choice by weight makes, if that is the same for every target; `None` also where a balancer chooses.

@@ -66,7 +66,7 @@ impl Link {
                     None => rtt,
                 };
                 let share = self.share_of_life(cx, &mut source);
-                (Adding::Opens { peer: peer_of(&self.plan, cx, Chosen { node, path, number }), share }, takes)
+                (Adding::Opens { peer: peer_of(&self.plan, cx, Chosen { node, path, number }, share), share }, takes)
             }
             Reach::Refused => (Adding::Refused, rtt),
             Reach::Silent => (Adding::Silent(asked), SECOND << asked),

@@ -6,7 +6,7 @@ use sim_core::slots::Admission;
 use sim_core::time::SECOND;
 use sim_core::{CallId, Class, Cx, Next, Outcome, Reach, Span, Spent, Time};
 
-use super::chooser::{Chosen, Source, chosen_as, closes_after, round_trip};
+use super::chooser::{Chosen, Source, chosen_as, closing, round_trip};
 use super::tries::{At, Dial};
 use super::{ACQUIRE, CONNECTED, Link, LinkPlan};
 use crate::policies::gate::End;
@@ -62,8 +62,8 @@ impl Link {
 
     fn keep_open(&mut self, cx: &mut Cx<'_>, part: Option<u32>, chosen: Option<Chosen>, mut source: Source) {
         let Some(chosen) = chosen.filter(|chosen| cx.reach(chosen.node, chosen.path) == Reach::Open) else { return };
-        let (now, peer) = (cx.now(), peer_of(&self.plan, cx, chosen));
         let share = self.share_of_life(cx, &mut source);
+        let (now, peer) = (cx.now(), peer_of(&self.plan, cx, chosen, share));
         let part = self.pool_part(part, now);
         if let Some(pool) = &mut self.pool {
             pool.keep_open(now, part, (peer, cx.open_connection()), share);
@@ -75,7 +75,8 @@ impl Link {
     }
 
     pub(super) fn share_of_life(&self, cx: &mut Cx<'_>, source: &mut Source) -> f64 {
-        let draws = self.pool.as_ref().is_some_and(|pool| pool.draws_lives());
+        let ages = self.plan.targets.iter().any(|target| target.closing.draws_ages());
+        let draws = ages || self.pool.as_ref().is_some_and(|pool| pool.draws_lives());
         if draws { source.draw(cx, PURPOSE_LIFE).unit() } else { 1.0 }
     }
 
@@ -198,7 +199,7 @@ impl Link {
                     None => rtt,
                 };
                 let share = self.share_of_life(cx, &mut source);
-                let (part, peer) = (self.a_try(of).part, peer_of(&self.plan, cx, chosen));
+                let (part, peer) = (self.a_try(of).part, peer_of(&self.plan, cx, chosen, share));
                 let pool = self.pool.as_mut();
                 let connection =
                     pool.map(|pool| pool.open(now, part, (peer, cx.open_connection()), now + takes, share));
@@ -319,7 +320,8 @@ fn has_closed<'a>(cx: &'a Cx<'_>) -> impl Fn(Peer, u32) -> bool + 'a {
 }
 
 /// Whom a connection that is opened now leads to.
-pub(super) fn peer_of(plan: &LinkPlan, cx: &Cx<'_>, Chosen { node, path, number }: Chosen) -> Peer {
-    let (closes_after, rtt) = (closes_after(plan, number), round_trip(plan, number));
-    Peer { node, path, number, epoch: cx.epoch(node), closes_after, rtt }
+pub(super) fn peer_of(plan: &LinkPlan, cx: &Cx<'_>, Chosen { node, path, number }: Chosen, share: f64) -> Peer {
+    let (closing, rtt) = (closing(plan, number), round_trip(plan, number));
+    let (closes_after, life) = (closing.idle.unwrap_or(Span::MAX), closing.life(share));
+    Peer { node, path, number, epoch: cx.epoch(node), closes_after, life, rtt }
 }

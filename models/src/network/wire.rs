@@ -8,6 +8,7 @@ use super::find::{find_component, seen_from};
 use super::node::Node;
 use crate::directory::{ComponentPlace, Directory, Population};
 use crate::link::Target;
+use crate::listen::Closing;
 use crate::policies::network::NetworkSettings;
 use crate::scenario::Scenario;
 
@@ -30,8 +31,8 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
             debug_assert_eq!(row as usize, paths.len() + 1);
             paths.push((caller.to_string(), link.to_string(), to.name.clone()));
             let (nodes, replicas) = (directory.nodes_of(component).into(), to.replicas);
-            let closes_after = closes_after(scenario, to);
-            targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closes_after });
+            let closing = closing(scenario, to);
+            targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closing });
         }
         if !settings.to.values.is_empty() && settings.to.iter().all(|t| t.weight == 0.0) {
             let at = &settings.to.values[0].to;
@@ -200,8 +201,8 @@ fn find_populations(
                     let row = engine.add_path(path(onward.network.as_ref(), rtt));
                     paths.push((caller.to_string(), format!("{}.{name}", place.name), to.name.clone()));
                     let (nodes, replicas) = (directory.nodes_of(to_at).into(), to.replicas);
-                    let closes_after = closes_after(scenario, to);
-                    targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closes_after });
+                    let closing = closing(scenario, to);
+                    targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closing });
                 }
             }
             let nodes = match directory.component(caller) {
@@ -219,9 +220,9 @@ fn find_populations(
     found
 }
 
-/// After how long a component closes connections over which nothing comes.
-fn closes_after(scenario: &Scenario, to: &ComponentPlace) -> Option<Span> {
-    scenario.components.get(&to.name)?.settings.closes_idle_after()
+/// When a component closes connections.
+fn closing(scenario: &Scenario, to: &ComponentPlace) -> Closing {
+    scenario.components.get(&to.name).map_or_else(Closing::default, |component| component.settings.closing())
 }
 
 fn round_trip(

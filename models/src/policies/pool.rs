@@ -199,6 +199,8 @@ pub struct Peer {
     pub epoch: u16,
     /// It closes connections over which nothing has come for so long.
     pub closes_after: Span,
+    /// It closes this one at this age.
+    pub life: Span,
     /// The round trip to it.
     pub rtt: Span,
 }
@@ -529,6 +531,7 @@ impl Pool {
             .settings
             .max_lifetime
             .map_or(Span::MAX, |most| most.0 - (most.0 as f64 * self.settings.jitter.0 * (1.0 - share)) as Span);
+        let life = life.min(peer.life);
         self.parts[part as usize].count += 1;
         self.connections.insert(Connection { peer, line, part, opened, life, used: 0, since: now, ends: false })
     }

@@ -6,7 +6,10 @@ use sim_core::slots::Admission;
 const S: Span = 1_000_000_000;
 
 fn peer(number: u32) -> (Peer, u32) {
-    (Peer { node: NodeId(number), path: 0, number, epoch: 0, closes_after: Span::MAX, rtt: 0 }, NO_CONNECTION)
+    (
+        Peer { node: NodeId(number), path: 0, number, epoch: 0, closes_after: Span::MAX, life: Span::MAX, rtt: 0 },
+        NO_CONNECTION,
+    )
 }
 
 /// A pool with its one part, and the connections that are open from the start.
@@ -179,4 +182,16 @@ fn what_the_other_side_closes_while_a_call_is_on_its_way_is_reset() {
     // Word of that has come.
     let fresh = |pool: &mut Pool, at: Time| take(pool, at).map(|id| pool.peer(id).epoch);
     assert_eq!(fresh(&mut pool, 26 * S), None);
+}
+
+#[test]
+fn what_the_other_side_closes_at_an_age_lives_no_longer() {
+    let mut pool = pool("{size: 1, min_idle: 0, max_lifetime: 1h}");
+    let (peer, line) = peer(3);
+    let id = pool.open(0, 0, (Peer { life: 10 * S, ..peer }, line), 0, 1.0);
+    pool.give_back(9 * S, id, true);
+    // A call that is under way is not disturbed.
+    assert_eq!(take(&mut pool, 9 * S), Some(id));
+    pool.give_back(11 * S, id, true);
+    assert_eq!(take(&mut pool, 11 * S), None);
 }
