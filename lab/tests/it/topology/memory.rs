@@ -14,7 +14,7 @@ pub(super) fn perhaps(c: &mut Choices<'_>, text: &mut String, nth: usize) {
         "    memory: {per_call: 10KB}\n    gc: {heap: 20MB, young: 500KB, pause: {exp: 1ms}, copy: 10MB/s}\n",
         "    memory: {limit: 400MB, base: 1MB, per_call: 200KB}\n    gc: {heap: 4MB, start_at: 30%, copy: 20MB/s}\n",
         "    gc: {go: {copy: 10MB/s, pause: 3ms}}\n",
-        "    listen: {backlog: 2}\n    threads_max: 6\n",
+        "    listen: {backlog: 2, idle_timeout: 100ms, max_age: 700ms}\n    threads_max: 6\n",
     ]));
     let at = text.rfind(&format!("  s{nth}:")).unwrap_or(0);
     if !text[at..].contains("replace_after") {
