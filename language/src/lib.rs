@@ -4,6 +4,7 @@
 //! from the result and checked as a whole ([`load()`]). Requirements that only a run can check, such as an objective
 //! naming an existing metric, are checked in the lab crate. Only this crate knows YAML.
 
+mod access_log;
 pub mod axes;
 pub mod builtin;
 pub mod by_hand;

@@ -14,7 +14,7 @@ use models::directory::STAND_IN;
 use models::network::bounds::MEMORY_MAX;
 use models::network::{self, Changed, Network};
 use models::scenario::{Scenario, WarmupSettings};
-use settings::{Files, Node, Problem, Problems, Reader, Setting};
+use settings::{Files, LogFormat, Node, Problem, Problems, Reader, Setting};
 use sim_core::random::{hash, mix};
 use sim_core::{Span, TIME_MAX};
 
@@ -22,7 +22,7 @@ use crate::changes::changed_by;
 use crate::document::{Override, Sources, in_words, read_document_leniently, read_option, read_override, to_yaml};
 use crate::expand::{expand, fold_clusters, variant_names};
 use crate::repair::{self, Repair};
-use crate::{axes, places, reading, table, unused};
+use crate::{access_log, axes, places, reading, table, unused};
 
 /// Maximum number of windows of a run.
 const WINDOWS_MAX: u64 = 10_000_000;
@@ -142,30 +142,34 @@ struct View {
     bytes_left: Cell<u64>,
 }
 
-/// Columns of tables, by file and name.
-type Columns = BTreeMap<(String, String), Result<Rc<Vec<String>>, String>>;
+/// Columns of tables and fields of logs, by file, format and name.
+type Columns = BTreeMap<(String, Option<LogFormat>, String), Result<Rc<Vec<String>>, String>>;
 
 /// Memory needed by a cell of a table, bytes.
 const CELL: u64 = 64;
 
 impl Folder {
-    fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String> {
-        let key = (file.to_string(), column.to_string());
+    fn column(&self, file: &str, format: Option<LogFormat>, column: &str) -> Result<Rc<Vec<String>>, String> {
+        let key = (file.to_string(), format, column.to_string());
         if let Some(known) = self.read.borrow().get(&key) {
             return known.clone();
         }
-        let found = self.read(file, column).map(Rc::new);
+        let found = self.read(file, format, column).map(Rc::new);
         self.read.borrow_mut().insert(key, found.clone());
         found
     }
 
-    fn read(&self, file: &str, column: &str) -> Result<Vec<String>, String> {
+    fn read(&self, file: &str, format: Option<LogFormat>, column: &str) -> Result<Vec<String>, String> {
         let path = self.path.join(file);
         let table = reading::open(&path).map_err(|why| format!("`{file}` cannot be read: {why}"))?;
         if table.metadata().is_ok_and(|about| about.len() > reading::TABLE_BYTES_MAX) {
             return Err(format!("`{file}` has more than {} bytes", reading::TABLE_BYTES_MAX));
         }
-        let found = table::column(table.take(reading::TABLE_BYTES_MAX), file, column, self.rows_left.get());
+        let (table, most) = (table.take(reading::TABLE_BYTES_MAX), self.rows_left.get());
+        let found = match format {
+            None => table::column(table, file, column, most),
+            Some(format) => access_log::field(table, file, format, column, most),
+        };
         // For a file outside the folder, the original message is not shown.
         let cells =
             found.map_err(|why| if self.quotes(file) { why } else { format!("`{file}` has no column `{column}`") })?;
@@ -180,7 +184,11 @@ impl Folder {
 
 impl Files for View {
     fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String> {
-        self.folder.column(file, column)
+        self.folder.column(file, None, column)
+    }
+
+    fn field(&self, file: &str, format: LogFormat, field: &str) -> Result<Rc<Vec<String>>, String> {
+        self.folder.column(file, Some(format), field)
     }
 
     fn quotes(&self, file: &str) -> bool {

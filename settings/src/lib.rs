@@ -47,7 +47,7 @@ pub use containers::{Map, MapEntry, MapKey, NullOr, OneOrMany, Spanned};
 pub use distribution::{CountDist, DurationDist, FactorDist, KeyChooser};
 pub use place::{Path, SourceId, Span};
 pub use problem::{Problem, Problems, Severity};
-pub use reader::{Files, Reader, Setting};
+pub use reader::{Files, LogFormat, Reader, Setting};
 pub use tree::{Entry, Node, Value};
 pub use values::{
     Bandwidth, Cores, Count, Duration, Fraction, Money, Name, Priority, Rate, Scalar, SignedDuration, Size, ValueError,

@@ -45,10 +45,27 @@ pub trait Setting: Sized {
     }
 }
 
+/// How the lines of a log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogFormat {
+    /// The Common Log Format.
+    Common,
+    /// The same with referrer and user agent.
+    Combined,
+    /// A JSON object a line.
+    Json,
+}
+
 /// Access to the files that a scenario names. Implemented by the outermost layer, the only one that touches files.
 pub trait Files {
     /// The cells of one column of a table, as text, in row order.
     fn column(&self, file: &str, column: &str) -> Result<Rc<Vec<String>>, String>;
+
+    /// One field of each line of a log, as text, in order.
+    fn field(&self, file: &str, format: LogFormat, field: &str) -> Result<Rc<Vec<String>>, String> {
+        let _ = (format, field);
+        Err(format!("`{file}` cannot be read as a log"))
+    }
 
     /// Reserves `bytes` from the memory budget for data built from a table; false if the budget is exhausted.
     fn takes(&self, bytes: u64) -> bool {

@@ -172,8 +172,7 @@ fn what_has_no_effect_is_refused_by_name() {
     };
     says("to: {to: a, timeout: 1s}", "DNS only returns whom to call");
     says("to: [{to: a, weight: 2}], policy: latency", "only with the policy `weighted`");
-    says("to: a, policy: {geo: {}}", "at least one region");
-    says("to: a, policy: {geo: {default: b}}", "`b`");
+    says("to: a, policy: {geo: {regions: {default: b}}}", "`b`");
     says("to: a, health_check: {interval: 0s}", "above 0");
 }
 
@@ -197,15 +196,18 @@ fn many_checkers_agree_late_and_nearly_at_the_same_time() {
 #[test]
 fn each_region_is_sent_where_it_is_written() {
     let fault = "faults: [{at: 50s, kill: {component: us}}]\n";
-    let dns =
-        "to: [us, eu], policy: {geo: {home: us, default: eu}}, ttl: 0s, health_check: {interval: 1s, failures: 1}";
+    let dns = "to: [us, eu], policy: {geo: {regions: {home: us, default: eu}}}, ttl: 0s, health_check: {interval: 1s, failures: 1}";
     let result = named(dns, "constant: 100/s", fault);
     let arrivals = |name: &str| result.components[name].arrivals;
     assert!(arrivals("us").abs_diff(5_050) < 100 && arrivals("us") + arrivals("eu") == result.workloads["w"].sent);
     // From elsewhere: the default, or nothing at all.
-    let elsewhere = named("to: [us, eu], policy: {geo: {us: us, default: eu}}, ttl: 0s", "constant: 10/s", "");
+    let elsewhere =
+        named("to: [us, eu], policy: {geo: {regions: {us: us, default: eu}}}, ttl: 0s", "constant: 10/s", "");
     assert_eq!(elsewhere.components["eu"].arrivals, elsewhere.workloads["w"].sent);
-    let nothing = named("to: [us, eu], policy: {geo: {us: us, eu: eu}}, ttl: 60s", "constant: 10/s", "");
+    // Without a table: whoever is in the region, and the first of all for others.
+    let at_home = named("to: [eu, us], policy: geo, ttl: 0s", "constant: 10/s", "");
+    assert_eq!(at_home.components["eu"].arrivals, at_home.workloads["w"].sent);
+    let nothing = named("to: [us, eu], policy: {geo: {regions: {us: us, eu: eu}}}, ttl: 60s", "constant: 10/s", "");
     assert_eq!(nothing.workloads["w"].outcomes["unavailable"], nothing.workloads["w"].sent);
 }
 

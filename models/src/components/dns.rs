@@ -29,7 +29,7 @@ use super::kind::{Ask, Checks, Kind, Links, in_proportion};
 use super::site::Site;
 use crate::balancing::beliefs::Beliefs;
 use crate::balancing::health_check::OrInstant;
-use crate::link::LinkSettings;
+use crate::link::{LinkSettings, Target};
 use crate::policies::or_none::OrNone;
 use crate::policies::presets::{OrPreset, Preset, Presets};
 
@@ -42,9 +42,13 @@ pub enum PolicySettings {
     Latency,
     /// The first healthy target.
     Failover,
-    /// The target that is written for the population's region, or else the one for `default`: `{geo: {eu: frankfurt, default: ohio}}`.
-    /// Where the first is unhealthy, `default` is the answer. A region without either gets none.
-    Geo(Map<Spanned<Name>>),
+    /// By the population's region: the target there, or else the first of all.
+    Geo {
+        /// The answer for each region, and for `default`, which is also the answer where that for the region is unhealthy:
+        /// `{eu: frankfurt, default: ohio}`. A region without either gets none.
+        #[setting(default = "{}")]
+        regions: Map<Spanned<Name>>,
+    },
     /// Up to eight addresses at random, those of healthy replicas, of which a client uses one for the TTL.
     Multivalue,
 }
@@ -230,7 +234,7 @@ impl Kind for Dns {
             PolicySettings::Latency => only((0..targets.len()).min_by_key(|t| targets[*t].2)),
             PolicySettings::Weighted => in_proportion(targets.iter().map(|(weight, _, _)| *weight)),
             // Which region asks how often is not known here: as if all asked from elsewhere.
-            PolicySettings::Geo(regions) => {
+            PolicySettings::Geo { regions } => {
                 let to = |name: &Spanned<Name>| settings.to.to.iter().position(|t| t.to.as_str() == name.as_str());
                 only(regions.get(DEFAULT).or_else(|| regions.iter().next().map(|entry| &entry.value)).and_then(to))
             }
@@ -259,7 +263,7 @@ impl Kind for Dns {
             let message = "weights have an effect only with the policy `weighted`";
             checks.error("no_effect", at, "to", message, Some("remove them, or choose `weighted`"));
         }
-        if let PolicySettings::Geo(regions) = &settings.policy {
+        if let PolicySettings::Geo { regions } = &settings.policy {
             check_regions(settings, regions, checks);
         }
         if settings.to.health_check.is_some() {
@@ -304,11 +308,16 @@ impl Kind for Dns {
         }
         let mut population_of = Vec::new();
         let mut populations = Vec::new();
+        let region_of = |target: &Target| {
+            let place = target.nodes.first().and_then(|node| site.directory.place_of(*node));
+            place.and_then(|place| place.region.as_deref())
+        };
+        let located: Vec<Option<&str>> = site.targets(LINK).iter().map(region_of).collect();
         for population in site.populations() {
             population_of.extend(population.nodes.iter().map(|node| (*node, populations.len() as u32)));
             let region = site.directory.region_of(&population.caller);
             let by_region = match &settings.policy {
-                PolicySettings::Geo(regions) => by_region(settings, regions, region),
+                PolicySettings::Geo { regions } => by_region(settings, regions, region, &located),
                 _ => Vec::new(),
             };
             populations.push(Callers {
@@ -360,8 +369,17 @@ fn probes(health_check: &Option<OrInstant<OrPreset<HealthCheckSettings>>>) -> Op
     health_check.as_ref().and_then(OrInstant::found_out).map(|check| &check.0)
 }
 
-/// The targets written for a region, the first choice first.
-fn by_region(settings: &Settings, regions: &Map<Spanned<Name>>, region: Option<&str>) -> Vec<usize> {
+/// The targets for a region, the first choice first. `located` are the regions of all.
+fn by_region(
+    settings: &Settings,
+    regions: &Map<Spanned<Name>>,
+    region: Option<&str>,
+    located: &[Option<&str>],
+) -> Vec<usize> {
+    if regions.is_empty() {
+        let there = region.and_then(|region| located.iter().position(|other| *other == Some(region)));
+        return there.into_iter().chain([0]).collect();
+    }
     let written = [region.and_then(|region| regions.get(region)), regions.get(DEFAULT)];
     let place = |name: &Spanned<Name>| settings.to.to.iter().position(|target| target.to.as_str() == name.as_str());
     written.into_iter().flatten().filter_map(place).collect()
@@ -370,8 +388,7 @@ fn by_region(settings: &Settings, regions: &Map<Spanned<Name>>, region: Option<&
 /// What is wrong with answers by region.
 fn check_regions(settings: &Settings, regions: &Map<Spanned<Name>>, checks: &mut Checks<'_>) {
     if regions.is_empty() {
-        let message = "`geo` needs an answer for at least one region, or a `default`";
-        checks.error("missing_key", checks.span(), "policy.geo", message, Some("write `geo: {eu: A, default: B}`"));
+        return;
     }
     let names: Vec<&str> = settings.to.to.iter().map(|target| target.to.as_str()).collect();
     for entry in regions.iter().filter(|entry| !names.contains(&entry.value.as_str())) {
@@ -460,7 +477,7 @@ impl Dns {
                 }
             }
             PolicySettings::Failover => candidates.min(),
-            PolicySettings::Geo(_) => {
+            PolicySettings::Geo { .. } => {
                 let written = &self.populations[population].by_region;
                 let healthy = written.iter().find(|nth| all_unhealthy || self.places[**nth].is_healthy);
                 return healthy.or(written.first()).map(|nth| *nth as u32);

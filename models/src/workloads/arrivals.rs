@@ -7,12 +7,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use settings::{Count, CountDist, Duration, DurationDist, Node, Problem, Rate, Reader, Setting, SignedDuration};
+use settings::{
+    Count, CountDist, Duration, DurationDist, LogFormat, Node, Problem, Rate, Reader, Setting, SignedDuration,
+};
 use sim_core::dist::{Dist, nearest};
 use sim_core::random::{Stream, hash, mix};
 use sim_core::{Span, Time};
 
 use super::shape::Shape;
+use super::timestamp;
 
 /// One state of a modulated process.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -252,12 +255,43 @@ pub struct ArrivalsSettings {
     pub batch: Option<CountDist>,
 }
 
-/// Which columns of a table say when requests were sent.
+/// How a recording is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum TraceFormat {
+    /// A table with a header line, as CSV.
+    Csv,
+    /// An access log in the Common Log Format. Its columns are `host`, `ident`, `user`, `time`, `method`, `path`, `request`, `status` and
+    /// `bytes`.
+    Common,
+    /// The same with `referer` and `agent`, as Apache and nginx write by default.
+    Combined,
+    /// A log with a JSON object a line. Its columns are the fields of the objects; `a.b` is a field of an object in a field.
+    Json,
+}
+
+impl TraceFormat {
+    /// The format as that of a log, if it is one.
+    fn of_log(self) -> Option<LogFormat> {
+        match self {
+            TraceFormat::Csv => None,
+            TraceFormat::Common => Some(LogFormat::Common),
+            TraceFormat::Combined => Some(LogFormat::Combined),
+            TraceFormat::Json => Some(LogFormat::Json),
+        }
+    }
+}
+
+/// Which columns of a recording say when requests were sent.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct TraceColumns {
-    /// The table, as CSV.
+    /// The recording.
     pub file: String,
-    /// The column of the instants: seconds, or with a unit in the cell or at the end of the column's name (`at_ms`).
+    /// How it is written.
+    #[setting(default = "csv")]
+    pub format: TraceFormat,
+    /// The column of the instants: seconds, or with a unit in the cell or at the end of the column's name (`at_ms`); or dates, as in access
+    /// logs or in ISO 8601, of which the first is the scenario's 0.
+    #[setting(default = "time")]
     pub time_column: String,
     /// The column of the operations.
     pub op_column: Option<String>,
@@ -315,8 +349,11 @@ impl Setting for TraceSettings {
             return cx.refuse(problem);
         };
         let mut column = |key: &str, name: &str| -> Option<Rc<Vec<String>>> {
-            files
-                .column(&columns.file, name)
+            let found = match columns.format.of_log() {
+                None => files.column(&columns.file, name),
+                Some(format) => files.field(&columns.file, format, name),
+            };
+            found
                 .map_err(|why| {
                     let span = node.entry(key).map_or(node.span, |e| e.value.span);
                     cx.report(Problem::error("bad_table", span, why));
@@ -338,15 +375,20 @@ impl Setting for TraceSettings {
                 .refuse(Problem::error("too_much_memory", node.span, message).help("raise the limit with `--memory`"));
         }
         let mut requests = Vec::with_capacity(times.len());
+        // Dates are counted from the first.
+        let dates: Option<Vec<i128>> = times.iter().map(|cell| timestamp::nanoseconds(cell)).collect();
+        let first = dates.as_ref().and_then(|dates| dates.iter().min().copied()).unwrap_or(0);
         for (row, cell) in times.iter().enumerate() {
             let refuse = |what: &str, cell: &str| {
                 let cell = if files.quotes(&columns.file) { format!("`{cell}`") } else { "this".to_string() };
                 let message = format!("row {} of `{}`: {cell} is no {what}", row + 1, columns.file);
                 Problem::error("bad_cell", node.span, message)
             };
-            let Some(at) = instant(cell, &columns.time_column) else {
-                return cx.refuse(refuse("time", cell));
+            let at = match &dates {
+                Some(dates) => Some((dates[row] - first) as f64),
+                None => instant(cell, &columns.time_column),
             };
+            let Some(at) = at else { return cx.refuse(refuse("time", cell)) };
             // Keys that are words are told apart by their hash.
             let number = |cell: &String| cell.parse().unwrap_or_else(|_| sim_core::random::hash(0, cell));
             let key = keys.as_ref().map(|k| number(&k[row]));

@@ -10,6 +10,7 @@ pub mod clients;
 pub mod completion;
 pub mod polling;
 pub mod shape;
+pub mod timestamp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
