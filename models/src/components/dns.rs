@@ -236,7 +236,13 @@ impl Kind for Dns {
             // Which region asks how often is not known here: as if all asked from elsewhere.
             PolicySettings::Geo { regions } => {
                 let to = |name: &Spanned<Name>| settings.to.to.iter().position(|t| t.to.as_str() == name.as_str());
-                only(regions.get(DEFAULT).or_else(|| regions.iter().next().map(|entry| &entry.value)).and_then(to))
+                only(
+                    regions
+                        .get(DEFAULT)
+                        .or_else(|| regions.iter().next().map(|entry| &entry.value))
+                        .and_then(to)
+                        .or(Some(0)),
+                )
             }
             PolicySettings::Multivalue => in_proportion(targets.iter().map(|(_, replicas, _)| f64::from(*replicas))),
         }
