@@ -487,7 +487,7 @@ fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
             Step::Cpu(_) => later([(None, 1.0)].into(), 1.0),
             Step::Call(call) => {
                 later([(Some(call.link.as_str()), 1.0)].into(), 1.0);
-                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(|s| at_once(s)).unwrap_or_default(), 1.0);
+                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(at_once).unwrap_or_default(), 1.0);
             }
             Step::Send(_) => later(step.call().map(|call| (Some(call.link.as_str()), 1.0)).into_iter().collect(), 1.0),
             Step::Parallel(parallel) => {
