@@ -27,6 +27,37 @@ pub fn moved_to(change: u32) -> Option<(NodeId, bool)> {
     is_it.then_some((NodeId(change & (ALL - 1)), change & ALL != 0))
 }
 
+/// Marks numbers by which a component that remembers something is told to forget or fill a share of it.
+const SHARE: u32 = 1 << 30;
+const FILLED: u32 = 1 << 24;
+/// Shares are told in millionths.
+const WHOLE: f64 = 1e6;
+
+/// A share of what a component remembers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Share {
+    /// Of its entries, which it forgets.
+    Forgotten(f64),
+    /// Of its room, which is filled.
+    Filled(f64),
+}
+
+/// What a component is told that is to forget or fill a share of what it remembers.
+pub fn of_share(share: Share) -> u32 {
+    let (mark, share) = match share {
+        Share::Forgotten(share) => (0, share),
+        Share::Filled(share) => (FILLED, share),
+    };
+    SHARE | mark | (share.clamp(0.0, 1.0) * WHOLE + 0.5) as u32
+}
+
+/// The reverse of [`of_share`].
+pub fn share_of(change: u32) -> Option<Share> {
+    let is_it = change & (MOVE | SHARE) == SHARE;
+    let share = f64::from(change & (FILLED - 1)) / WHOLE;
+    is_it.then_some(if change & FILLED == 0 { Share::Forgotten(share) } else { Share::Filled(share) })
+}
+
 /// The number under which what fault number `fault` sets is prepared.
 pub fn change_of(fault: u32) -> u32 {
     2 * fault + 1
@@ -47,7 +78,10 @@ mod tests {
             assert_eq!(moved_to(move_to(NodeId(node), all)), Some((NodeId(node), all)));
         }
         for other in [FORGET, ARRIVED, change_of(0), undo_of(99_999)] {
-            assert_eq!(moved_to(other), None);
+            assert_eq!((moved_to(other), share_of(other)), (None, None));
+        }
+        for share in [Share::Forgotten(0.25), Share::Forgotten(0.0), Share::Filled(1.0), Share::Filled(0.000_001)] {
+            assert_eq!((share_of(of_share(share)), moved_to(of_share(share))), (Some(share), None));
         }
     }
 }

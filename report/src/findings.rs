@@ -10,6 +10,7 @@ mod callers;
 mod causes;
 mod cores;
 pub mod evidence;
+mod memory;
 mod messages;
 pub(crate) mod outages;
 mod places;
@@ -164,6 +165,11 @@ const OF_PLACES: &[Rule] = &[
     cores::throttling,
     cores::blocking,
     cores::piling_up,
+    memory::killed,
+    memory::collecting,
+    memory::threads,
+    memory::overflows,
+    memory::ports,
     places::stampedes,
     answers::refusals,
     places::refused_retries,

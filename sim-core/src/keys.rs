@@ -197,6 +197,17 @@ impl GivenKeys {
         }
     }
 
+    /// How many different keys there are: from 0 to one less, except that a constant key is any number.
+    pub fn count(&self) -> u64 {
+        match self {
+            GivenKeys::Uniform { keys }
+            | GivenKeys::Sequential { keys }
+            | GivenKeys::Zipf { keys, .. }
+            | GivenKeys::Hot { keys, .. } => *keys,
+            GivenKeys::Constant { .. } => 1,
+        }
+    }
+
     /// Peak memory while building the table, bytes; 0 for invalid parameters.
     pub fn bytes(&self) -> u64 {
         match self {

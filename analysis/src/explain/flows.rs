@@ -305,7 +305,8 @@ fn key_groups(graph: &Graph<'_>, data: Data, rate: f64) -> Option<Vec<KeyGroup>>
 fn hits(graph: &Graph<'_>, component: usize, before: &Flows, times: &Times<'_>) -> Option<Option<(f64, f64)>> {
     let settings = graph.components[component];
     if !settings.needs_keys() {
-        return None;
+        // Who answers a share whatever it is asked about.
+        return settings.hits(&[], 0.0).map(|hits| Some((1.0 - hits.ratio, hits.fetches)));
     }
     // Entries are told apart by operation and key. Requests that choose alike share their entries.
     let mut entries: Vec<(&str, GivenKeys, f64)> = Vec::new();

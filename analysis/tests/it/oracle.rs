@@ -498,7 +498,7 @@ fn closed_loads_are_known_or_bounded() {
         let system = system(draw, Times::Random);
         let mut dice = Dice(draw ^ 0x00C1_05ED);
         let users = [1, 3, 10, 40, 200][dice.below(5) as usize];
-        let think = ["0ms", "{exp: 100ms}", "{exp: 1s}", "500ms"][dice.below(4) as usize];
+        let think = ["1ms", "{exp: 100ms}", "{exp: 1s}", "500ms"][dice.below(4) as usize];
         let text = system.text.replace("{poisson: RATE/s}", &format!("{{closed: {{users: {users}, think: {think}}}}}"));
         let text = System { text };
         let found = each_time(Times::Random, |seed| faults(&text, (100.0, 1.0), Times::Random, seed));

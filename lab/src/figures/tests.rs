@@ -13,7 +13,7 @@ use crate::{Options, Session, Text, load, metrics};
 const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
-hosts: {box: {cores: 2, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
+hosts: {box: {cores: 2, memory: 8GB, ephemeral_ports: 28232, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
@@ -28,13 +28,15 @@ components:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
+    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {call: vault}, {choose: [{weight: 1, steps: [{call: {link: vault, op: write}}]}, {weight: 9, steps: []}]}, {call: heap}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache}
       loop: {to: loop}
       function: {to: function}
       crew: {to: crew}
+      vault: {to: vault}
+      heap: {to: heap}
       far:
         to: partner
         fallback: degraded
@@ -44,6 +46,14 @@ components:
         concurrency: {fixed: 10, wait: 10ms}
         pool: {size: 3, min_idle: 0}
       name: {to: dns}
+  heap:
+    kind: service
+    cpu: 1
+    memory: {limit: 512MB, commit: reserved}
+    listen: {backlog: 100}
+    gc: g1
+    runtime: {thread_per_request: {stack: 1MB}}
+    handlers: {default: [{allocate: 1MB}, {cpu: 1ms}]}
   loop: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
   crew:
@@ -53,6 +63,7 @@ components:
     handlers: {default: [{wait: 1ms}]}
   jobs: {kind: queue, capacity: 5, full: block}
   cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
+  vault: {kind: cache, timeout: 1s, capacity: 20KiB, entry_size: 1KiB, ttl: 1s, lease: {}, write_ops: [write], mode: {behind: {flush: 1s}}, stale_while_revalidate: 1s, stale_if_error: 1s, early_expiry: {}, negative_ttl: 1s, to: db}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, latency: {exp: 20ms}, concurrency: 10}
   db: {kind: database, connections: 10, operations: {default: {exp: 10ms}}}

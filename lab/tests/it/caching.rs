@@ -59,10 +59,6 @@ fn a_cache_must_know_what_reads_and_what_writes() {
     assert!(message.contains("which of them read") && message.contains("`write`"), "{message}");
     assert_eq!(of(", write_ops: [wirte]", &both), ["no operation is called `wirte`"]);
     assert_eq!(of(", read_ops: [read, write], write_ops: [write]", &both), ["`write` cannot both read and write"]);
-    for missing in ["update", "keep"] {
-        let messages = of(&format!(", write_ops: [write], on_write: {missing}"), &both);
-        assert_eq!(messages, [format!("`{missing}` is not supported yet")]);
-    }
 }
 
 /// Single requests at distinct instants, before a database that takes 3 ms, compared with a naive cache: the entries with

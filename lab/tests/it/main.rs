@@ -3,6 +3,7 @@
 mod admission;
 mod bounds;
 mod breakdown;
+mod cache_mechanisms;
 mod caching;
 mod checks;
 mod claims;
@@ -36,6 +37,7 @@ mod laws;
 mod limits;
 mod live;
 mod measured;
+mod memory;
 mod menu;
 #[expect(unreachable_pub, reason = "other crates' tests see it from outside")]
 #[path = "../../../fuzz/src/mutate.rs"]
@@ -54,6 +56,7 @@ mod resolved;
 mod rest;
 mod runtimes;
 mod schedules;
+mod sockets;
 mod sqs;
 mod strikes;
 mod topology;

@@ -6,6 +6,9 @@
 
 use std::fmt::Write;
 
+#[path = "topology/memory.rs"]
+mod memory;
+
 /// The sequence of choices.
 pub(crate) struct Choices<'a> {
     left: std::slice::Iter<'a, u16>,
@@ -45,9 +48,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     let _ = writeln!(text, "run: {{duration: 20s, warmup: {warmup}, window: {window}}}");
     let services = 1 + c.below(SERVICES);
     let databases = 1 + c.below(DATABASES);
-    let cores =
-        c.of(&["", "", ", scheduler: {slice: 2ms, switch: 20us}", ", credits: {rate: 0.5, max: 2s, start: 1s}"]);
-    let _ = writeln!(text, "hosts: {{box: {{count: 2, cores: 2{cores}}}}}\nworkloads:");
+    let _ = writeln!(text, "hosts: {{box: {{count: 2, {}}}}}\nworkloads:", memory::host(&mut c));
     let workloads = 1 + c.below(2);
     // The component called by the workloads; components in front of the first service exist only if they are called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
@@ -177,9 +178,11 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
 /// A cache in front of the first database.
 fn cache(c: &mut Choices<'_>, text: &mut String) {
     let capacity = c.of(&[100, 1, 5]);
-    let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}"]);
-    let eviction = c.of(&["lru", "fifo", "lfu"]);
-    let (latency, coalesce) = (c.of(&["0s", "500us", "{exp: 2ms}"]), c.of(&["false", "true"]));
+    let ttl = c.of(&["", ", ttl: 1s", ", ttl: {time: 500ms, jitter: 50%}", ", ttl: {time: 300ms, sliding: true}"]);
+    let eviction =
+        c.of(&["lru", "fifo", "lfu", "perfect_lfu", "random", "clock", "sieve", "s3_fifo", "tiny_lfu", "static"]);
+    let latency = c.of(&["0s", "500us", "{exp: 2ms}"]);
+    let coalesce = c.of(&["", ", coalesce: true", ", lease: {every: 50ms}"]);
     // With two operations, it must know what each of them does.
     let ops = if text.contains("op: other") {
         c.of(&[
@@ -191,12 +194,34 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
     } else {
         ""
     };
+    let mut more = String::new();
+    more.push_str(c.of(&["", ", warm: 50%", ", instances: 2", ", negative_ttl: 300ms"]));
+    if !ttl.is_empty() {
+        more.push_str(c.of(&[
+            "",
+            ", stale_while_revalidate: 500ms",
+            ", stale_if_error: 1s",
+            ", early_expiry: {beta: 2}",
+            ", stale_while_revalidate: 200ms, stale_if_error: 2s, early_expiry: {}",
+        ]));
+    }
+    more.push_str(c.of(&["", ", write_back: {exp: 5ms}"]));
+    if ops.contains("write_ops") {
+        more.push_str(c.of(&[
+            "",
+            ", mode: through",
+            ", on_write: update",
+            ", on_write: keep",
+            ", mode: {behind: {flush: 300ms}}",
+        ]));
+    }
+    let mut kept = format!("capacity: {capacity}{ttl}, eviction: {eviction}{coalesce}{more}");
+    if c.once_in(8) {
+        kept = "hit_ratio: 50%".to_string();
+    }
+    let timeout = c.of(&["", ", timeout: 2ms"]);
     let policies = link(c);
-    let _ = writeln!(
-        text,
-        "  c0: {{kind: cache, to: {{to: d0{policies}}}, capacity: {capacity}{ttl}, eviction: {eviction}, latency: {latency}, \
-         coalesce: {coalesce}{ops}}}"
-    );
+    let _ = writeln!(text, "  c0: {{kind: cache, to: {{to: d0{policies}}}, {kept}, latency: {latency}{timeout}{ops}}}");
 }
 
 /// An external service.
@@ -593,6 +618,7 @@ fn service(
     if publishes {
         let _ = writeln!(text, "      lq: {{to: q0{}}}", publishing(&link(c)));
     }
+    memory::perhaps(c, text, nth);
 }
 
 /// Steps, each as the inside of a flow map.

@@ -3,8 +3,8 @@
 //! Requests of a key are taken to come at random (independent reference model). Where all entries fit, only the TTL
 //! makes misses, and each key renews itself: a fetch, the time in which the entry is good, and the wait for the next
 //! request. Where they do not fit, Che's characteristic time says how long an entry survives without being used (LRU;
-//! Che, Tung and Wang 2002) or at all (FIFO; Fricker, Robert and Roberts 2012), and LFU keeps the most popular. Where
-//! both the TTL and the room are short nothing simple is known.
+//! Che, Tung and Wang 2002) or at all (FIFO and random; Fricker, Robert and Roberts 2012), and what counts requests keeps the
+//! most popular. Where both the TTL and the room are short, and of CLOCK, SIEVE, S3-FIFO and W-TinyLFU, nothing simple is known.
 
 use sim_core::keys::GivenKeys;
 
@@ -67,11 +67,11 @@ pub fn groups(keys: GivenKeys, rate_per_s: f64) -> Option<Vec<KeyGroup>> {
 
 /// A cache as far as its hits depend on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Room<'a> {
+pub struct Room {
     /// Entries that there is room for.
     pub capacity: f64,
     /// What is forgotten first.
-    pub eviction: &'a EvictionSettings,
+    pub eviction: EvictionSettings,
     /// How long an entry is good, s, on average.
     pub ttl_s: Option<f64>,
     /// Whether misses of the same entry under way share one fetch.
@@ -81,7 +81,7 @@ pub struct Room<'a> {
 }
 
 /// What becomes of requests at these rates, in the long run; `None` where that is not known.
-pub fn hits(groups: &[KeyGroup], room: &Room<'_>) -> Option<Hits> {
+pub fn hits(groups: &[KeyGroup], room: &Room) -> Option<Hits> {
     let total: f64 = groups.iter().map(|g| g.keys * g.rate_per_s).sum();
     let keys: f64 = groups.iter().map(|g| g.keys).sum();
     if total <= 0.0 {
@@ -110,7 +110,7 @@ pub fn hits(groups: &[KeyGroup], room: &Room<'_>) -> Option<Hits> {
             let time = characteristic_time(groups, room.capacity, survives);
             Box::new(move |group| survives(group, time))
         }
-        EvictionSettings::Fifo => {
+        EvictionSettings::Fifo | EvictionSettings::Random => {
             let stays = |group: &KeyGroup, time: f64| {
                 let x = group.rate_per_s * time;
                 x / (1.0 + x)
@@ -118,7 +118,7 @@ pub fn hits(groups: &[KeyGroup], room: &Room<'_>) -> Option<Hits> {
             let time = characteristic_time(groups, room.capacity, stays);
             Box::new(move |group| stays(group, time))
         }
-        EvictionSettings::Lfu => {
+        EvictionSettings::Lfu | EvictionSettings::PerfectLfu | EvictionSettings::Static => {
             let least = least_kept(groups, room.capacity);
             Box::new(move |group| match group.rate_per_s.total_cmp(&least.rate_per_s) {
                 std::cmp::Ordering::Greater => 1.0,
@@ -126,10 +126,9 @@ pub fn hits(groups: &[KeyGroup], room: &Room<'_>) -> Option<Hits> {
                 std::cmp::Ordering::Less => 0.0,
             })
         }
-        EvictionSettings::Random(never)
-        | EvictionSettings::Sieve(never)
-        | EvictionSettings::S3Fifo(never)
-        | EvictionSettings::TinyLfu(never) => match *never {},
+        EvictionSettings::Clock | EvictionSettings::Sieve | EvictionSettings::S3Fifo | EvictionSettings::TinyLfu => {
+            return None;
+        }
     };
     Some(average(&|group| {
         let ratio = kept(group);
@@ -140,7 +139,7 @@ pub fn hits(groups: &[KeyGroup], room: &Room<'_>) -> Option<Hits> {
 
 /// A key that only its age makes miss. Requests that come while it is fetched miss too; where they fetch by themselves,
 /// the last of them renews the entry last.
-fn renewed(rate: f64, ttl_s: f64, room: &Room<'_>) -> Hits {
+fn renewed(rate: f64, ttl_s: f64, room: &Room) -> Hits {
     if rate <= 0.0 {
         return Hits { ratio: 0.0, fetches: 1.0 };
     }
@@ -183,7 +182,7 @@ fn least_kept(groups: &[KeyGroup], capacity: f64) -> KeyGroup {
 mod tests {
     use super::*;
 
-    fn ratio(keys: u64, s: f64, capacity: f64, eviction: &EvictionSettings) -> f64 {
+    fn ratio(keys: u64, s: f64, capacity: f64, eviction: EvictionSettings) -> f64 {
         let groups = groups(GivenKeys::Zipf { keys, s }, 1000.0).expect("at random");
         let room = Room { capacity, eviction, ttl_s: None, coalesce: false, fetch_s: 0.01 };
         hits(&groups, &room).expect("known").ratio
@@ -201,11 +200,11 @@ mod tests {
             (10_000, 1.1124, Lru, 0.722),
             (10_000, 1.1124, Fifo, 0.679),
         ] {
-            let found = ratio(keys, s, keys as f64 * 0.05, &eviction);
+            let found = ratio(keys, s, keys as f64 * 0.05, eviction);
             assert!((found - expected).abs() < 0.0011, "{keys} keys, {eviction:?}: {found} instead of {expected}");
         }
-        assert!((ratio(100_000, 1.0447, 11_300.0, &EvictionSettings::Lru) - 0.80).abs() < 0.0015);
-        assert!((ratio(10_000, 1.1124, 1_090.0, &EvictionSettings::Lru) - 0.80).abs() < 0.0015);
+        assert!((ratio(100_000, 1.0447, 11_300.0, EvictionSettings::Lru) - 0.80).abs() < 0.0015);
+        assert!((ratio(10_000, 1.1124, 1_090.0, EvictionSettings::Lru) - 0.80).abs() < 0.0015);
     }
 
     /// 1,000/s of one key that takes 200 ms to fetch: 201 fetches an expiry, or one where they are shared.
@@ -214,7 +213,7 @@ mod tests {
         let group = [KeyGroup { keys: 1.0, rate_per_s: 1000.0 }];
         let eviction = EvictionSettings::Lru;
         let of = |coalesce| {
-            let room = Room { capacity: 10.0, eviction: &eviction, ttl_s: Some(10.0), coalesce, fetch_s: 0.2 };
+            let room = Room { capacity: 10.0, eviction, ttl_s: Some(10.0), coalesce, fetch_s: 0.2 };
             hits(&group, &room).expect("known")
         };
         let each = of(false);
@@ -228,7 +227,7 @@ mod tests {
     fn what_fits_and_never_expires_always_hits_and_what_is_not_known_is_not_told() {
         let eviction = EvictionSettings::Lru;
         let groups = groups(GivenKeys::Uniform { keys: 100 }, 50.0).expect("at random");
-        let room = Room { capacity: 100.0, eviction: &eviction, ttl_s: None, coalesce: false, fetch_s: 0.0 };
+        let room = Room { capacity: 100.0, eviction, ttl_s: None, coalesce: false, fetch_s: 0.0 };
         assert_eq!(hits(&groups, &room), Some(Hits { ratio: 1.0, fetches: 0.0 }));
         assert_eq!(hits(&groups, &Room { capacity: 50.0, ttl_s: Some(1.0), ..room }), None);
         assert!(super::groups(GivenKeys::Sequential { keys: 5 }, 1.0).is_none());

@@ -13,6 +13,14 @@ pub struct Data {
     pub key: u64,
 }
 
+impl Data {
+    /// A number that looks like a random one and is always the same for the same data.
+    #[inline(always)]
+    pub(super) fn hash(self) -> u64 {
+        Key::from_bits(self.key).child(u32::from(self.op), 0).bits()
+    }
+}
+
 /// From what is asked for to a number.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
@@ -22,7 +30,7 @@ pub struct Table {
 
 impl Table {
     fn home(&self, data: Data) -> usize {
-        Key::from_bits(data.key).child(data.op as u32, 0).bits() as usize & (self.places.len() - 1)
+        data.hash() as usize & (self.places.len() - 1)
     }
 
     fn find(&self, data: Data) -> Option<usize> {

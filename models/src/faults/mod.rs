@@ -26,6 +26,7 @@ pub mod set;
 pub mod slow;
 pub mod surge;
 pub mod timed;
+pub mod warm;
 pub mod zone_down;
 
 macro_rules! in_time {
@@ -155,9 +156,9 @@ in_time! {
     CpuSteal => cpu_steal,
     /// The load rises.
     Surge => surge,
-    /// A cache loses everything.
-    Flush => flush,
     ; faults and events:
+    /// A cache loses everything, or a share.
+    Flush => flush,
     /// Changes settings during the run: each path with its new value, as in `{components.db.connections: 10}`. Reference pages
     /// mark the settings that may change.
     Set => set,
@@ -166,6 +167,8 @@ in_time! {
     Redrive => redrive,
     /// Purges a queue.
     Discard => discard,
+    /// A cache is filled.
+    Warm => warm,
     ; faults not yet:
     /// A replica of a database falls behind.
     ReplicaLag,
@@ -178,8 +181,6 @@ in_time! {
     Scale,
     /// New settings are rolled out, replica by replica.
     Deploy,
-    /// A cache is filled.
-    Warm,
 }
 
 impl What<'_> {

@@ -120,6 +120,8 @@ pub(super) struct Try {
     pub(super) dial: Dial,
     pub(super) at: At,
     pub(super) has_place: bool,
+    /// It has opened a connection for itself alone.
+    pub(super) has_socket: bool,
     /// How many gates it has passed.
     pub(super) passed: u8,
     /// When it passed each, and with which permit.
@@ -198,6 +200,7 @@ impl Link {
             dial: Dial::Opens,
             at: At::Begun,
             has_place: false,
+            has_socket: false,
             passed: 0,
             permits: [(0, Permit(0)); GATES],
         });
@@ -520,6 +523,10 @@ impl Link {
         }
         if let Some(target) = a_try.target {
             self.chooser.ended(target);
+            if a_try.has_socket {
+                // A callee that resets a connection has closed it.
+                cx.close_socket(chosen_as(&self.plan, target).node, ending.outcome != Outcome::Reset);
+            }
         }
         if let Some(pool) = self.pool.as_mut().filter(|_| a_try.has_place) {
             if let Some(connection) = a_try.connection {

@@ -21,7 +21,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
     ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
-    ("", "gc", "the fault `pause`, with `every` and `times`"),
     ("", "autoscale", "a variant with other `replicas`"),
     ("algorithm", "peak_ewma", "`least_connections` or `power_of_two`"),
     ("algorithm", "ring_hash", "`round_robin` or `random`, which do not look at keys"),
@@ -31,13 +30,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("", "outlier_ejection", "`health_check: instant`, or `breaker` on the links"),
     ("policy", "geo", "`policy: latency`"),
     ("policy", "multivalue", "`policy: weighted`"),
-    ("eviction", "random", "`fifo`"),
-    ("eviction", "sieve", "`lru`"),
-    ("eviction", "s3_fifo", "`lru`"),
-    ("eviction", "tiny_lfu", "`lfu`"),
-    ("mode", "through", "`mode: aside`"),
-    ("mode", "behind", "`mode: aside`"),
-    ("", "early_expiry", "`ttl: {jitter: …}`, or `coalesce: true`"),
     ("style", "kafka", "`style: sqs_fifo`, which is in order by key"),
     ("style", "redis_stream", "`style: rabbitmq`"),
     ("on_failure", "retry", "`on_failure: requeue`"),
@@ -50,7 +42,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
     ("events", "scale", "`set`, where a setting such as `threads` may change during a run"),
     ("events", "deploy", "`set` of the new settings, or the fault `restart`"),
-    ("events", "warm", "a longer `warmup` of the run"),
 ];
 
 fn problem(span: Span, word: &str, path: &Path) -> Problem {

@@ -40,6 +40,10 @@ impl<C: Component> Engine<C> {
                 }
                 Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
+                Aside::Asked { of, what, data } => {
+                    let Some(node) = self.core.supervisor else { continue };
+                    self.nodes[node.0 as usize].on_asked(&mut Cx { core: &mut self.core, node }, of, what, data);
+                }
                 Aside::Settled { node, name, settled } => {
                     self.nodes[node.0 as usize].on_settled(self.core.now, name, settled);
                 }
@@ -164,6 +168,9 @@ impl<C: Component> Engine<C> {
             }
             self.nodes[index].rebuild(core.now);
         }
+        self.core.memories.free(self.core.now, node);
+        let machine = self.core.cpus_of[node.0 as usize].first().map(|cpu| cpu.machine);
+        self.core.sockets.free(self.core.now, machine, node);
         for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.core.cpus.clear(self.core.now, cpu);
             self.core.arm_cpu(cpu.machine);

@@ -1,7 +1,9 @@
 //! Worked examples: claims of the literature as scenarios, with the numbers that must come out. What is exact is exact to
 //! the microsecond; what is statistical says how often it would fail by chance. `docs/worked-examples.md` lists them.
 
+mod caches;
 mod compute;
+mod hosts;
 mod levels;
 mod loops;
 mod storm;

@@ -252,11 +252,11 @@ mod tests {
         // Before the first failure: 0.4 t³.
         near(cubic.succeeded(3 * SECOND), 10.8);
         near(cubic.throttled(10.0, 5 * SECOND), 7.0);
-        let k = 7.5_f64.powf(1.0 / 3.0);
+        let k = libm::cbrt(7.5);
         near(cubic.k_s, k);
         near(cubic.succeeded(5 * SECOND), 0.4 * -7.5 + 10.0);
-        near(cubic.succeeded(6 * SECOND), 0.4 * (1.0 - k).powi(3) + 10.0);
-        near(cubic.succeeded(9 * SECOND), 0.4 * (4.0 - k).powi(3) + 10.0);
+        near(cubic.succeeded(6 * SECOND), 0.4 * libm::pow(1.0 - k, 3.0) + 10.0);
+        near(cubic.succeeded(9 * SECOND), 0.4 * libm::pow(4.0 - k, 3.0) + 10.0);
     }
 
     /// `ClientRateLimiter`, step by step.
