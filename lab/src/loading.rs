@@ -65,6 +65,10 @@ fn stands(problem: &Problem, touched: &[Path]) -> bool {
         };
         touched.iter().any(is_it)
     };
+    let of_faults = |path: &Path| matches!(path.segments().first().map(String::as_str), Some("faults" | "events"));
+    if problem.path.segments().iter().any(|part| part == "recovers") && touched.iter().any(of_faults) {
+        return false;
+    }
     let mut place = problem.path.segments().iter().map(String::as_str);
     if let (Some(section), Some(name)) = (place.next(), place.next())
         && is_touched(section, name)
