@@ -45,13 +45,10 @@ const NOT_YET: &[&str] = &[
     "consumer_lag",
     "file_descriptors",
     "time_wait",
-    "pauses",
     "replicas_ready",
     "replicas_starting",
     "replicas_draining",
-    "threads",
     "imbalance",
-    "gc",
     "autoscale",
     "groups",
     "stale_share",
@@ -61,7 +58,7 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// The same for hosts.
-const NOT_YET_OF_HOSTS: &[&str] = &["memory", "io", "file_descriptors", "ephemeral_ports", "sockets", "cost"];
+const NOT_YET_OF_HOSTS: &[&str] = &["io", "file_descriptors", "cost"];
 
 /// Whether a path without a metric is nevertheless defined by the language.
 pub fn is_not_yet(path: &str) -> bool {

@@ -53,6 +53,8 @@ pub struct Limits {
     pub waiting: Waiting,
     /// Calls a second that are let in, over all replicas.
     pub rate_per_s: Option<f64>,
+    /// Calls that a replica has memory for at the same time, those that wait included.
+    pub memory_for: Option<f64>,
 }
 
 /// A call that is made for each call.

@@ -1,16 +1,18 @@
 //! The director: the node beside the workloads that strikes and lifts faults, and starts and stops replicas, as chores: no run of
 //! finite work goes on for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sim_core::dist::Dist;
 use sim_core::random::Stream;
 use sim_core::{Answer, CallId, Component, Cx, Death, Figures, Happens, News, Next, NodeId, Order, Span, Time, Timer};
 
+use crate::appeals::{DIES, OF_MEMORY, OOM_KILLED, STANDS_STILL};
 use crate::faults::Acting;
 use crate::faults::fault::{Aftermath, Whom};
 use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
 use crate::fleet::{Fleet, Membership};
+use crate::restart::{RestartSettings, Restarts};
 
 /// A fault on the director's list.
 #[derive(Clone, Debug)]
@@ -41,10 +43,13 @@ static REPLICA_REPAIRED: Happens =
     Happens { name: "replica_repaired", doc: "The replica is repaired after a random failure (`mttr`)." };
 
 static START_WAITS: Happens =
-    Happens { name: "start_waits", doc: "A replica should have started, but no slot was free." };
+    Happens { name: "start_waits", doc: "A replica should have started, but there was no room for it." };
+
+static PROCESS_RESTARTED: Happens =
+    Happens { name: "process_restarted", doc: "A process that had died was started again (`restart`)." };
 
 /// Recorded of replicas that fail at random, or are to start.
-pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED, &START_WAITS];
+pub static HAPPENS: &[&Happens] = &[&REPLICA_FAILED, &REPLICA_REPAIRED, &START_WAITS, &PROCESS_RESTARTED];
 
 const STRIKE: u8 = 0;
 const LIFT: u8 = 1;
@@ -58,6 +63,8 @@ const GO_ON: u8 = 8;
 // Of a node.
 const READY: u8 = 6;
 const LEAVE: u8 = 7;
+const RESTART: u8 = 9;
+const RESUME: u8 = 10;
 
 /// What the director has found out about a fault since it struck.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +75,17 @@ struct Struck {
     comes_back: Option<Time>,
 }
 
+/// What becomes of a replica of a component whose process has died.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// How it is started again.
+    pub restart: Option<RestartSettings>,
+    /// After how long another one takes its place, where it is not.
+    pub replace_after: Option<Span>,
+    /// How long coming up takes.
+    pub start_up: Option<Dist>,
+}
+
 /// The node that makes faults happen, and that starts and stops replicas.
 #[derive(Clone, Debug)]
 pub struct Director {
@@ -76,6 +94,14 @@ pub struct Director {
     breaking: Vec<Breaking>,
     /// The replicas of each component.
     fleets: Vec<Fleet>,
+    /// What becomes of those whose process dies, by component.
+    lives: Vec<Life>,
+    /// A node of each component of which replicas wait for a host, and how many.
+    pending: Vec<(NodeId, u32)>,
+    /// How often processes have been started again.
+    restarts: BTreeMap<NodeId, Restarts>,
+    /// Replicas whose process has died by itself, until it is started again.
+    dead: BTreeSet<NodeId>,
     /// Replicas that are dead and will be replaced, with how long the new one will take to come up.
     replacing: BTreeMap<NodeId, Span>,
     draws: Stream,
@@ -84,9 +110,70 @@ pub struct Director {
 impl Director {
     /// With its list; the number of a fault is its place there. The fleets are those of the components, in order.
     pub fn new(planned: Vec<Planned>, breaking: Vec<Breaking>, fleets: Vec<Fleet>, seed: u64) -> Director {
-        let struck = vec![Struck::default(); planned.len()];
-        let draws = Stream::named(seed, "faults/recovery");
-        Director { planned, struck, breaking, fleets, replacing: BTreeMap::new(), draws }
+        Director {
+            struck: vec![Struck::default(); planned.len()],
+            planned,
+            breaking,
+            fleets,
+            lives: Vec::new(),
+            pending: Vec::new(),
+            restarts: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            replacing: BTreeMap::new(),
+            draws: Stream::named(seed, "faults/recovery"),
+        }
+    }
+
+    /// With what becomes of replicas whose process dies, by component.
+    pub fn with_lives(self, lives: Vec<Life>) -> Director {
+        Director { lives, ..self }
+    }
+
+    /// With replicas that wait for a host: a node of their component, and how many.
+    pub fn with_pending(self, pending: Vec<(NodeId, u32)>) -> Director {
+        Director { pending, ..self }
+    }
+
+    fn life_of(&self, node: NodeId) -> Option<&Life> {
+        let component = self.fleets.iter().position(|fleet| fleet.membership(node).is_some())?;
+        self.lives.get(component)
+    }
+
+    /// A process has died by itself, and is down.
+    fn dies(&mut self, cx: &mut Cx<'_>, node: NodeId, of_memory: bool) {
+        // Word of its death may come twice before it is dead.
+        if !self.dead.insert(node) {
+            return;
+        }
+        if of_memory {
+            cx.happened_to(node, &OOM_KILLED);
+            cx.note_kill(node);
+        }
+        cx.order(Order::Crash(node, Death::Process));
+        self.comes_back(cx, node);
+    }
+
+    /// A process that is dead is started again, or replaced, after a while.
+    fn comes_back(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        let Some(Life { restart, replace_after, start_up }) = self.life_of(node).cloned() else { return };
+        let takes = start_up.map_or(0, |dist| dist.sample_span(&mut self.draws));
+        if let Some(restart) = restart {
+            let wait = self.restarts.entry(node).or_default().died(cx.now(), &restart);
+            cx.chore_after(wait.saturating_add(takes), Timer { what: RESTART, data: u64::from(node.0) });
+        } else if let Some(after) = replace_after {
+            self.replacing.insert(node, takes);
+            cx.chore_after(after, Timer { what: REPLACE, data: u64::from(node.0) });
+        }
+    }
+
+    /// A process that has died is started again.
+    fn restart(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        // Who has been replaced meanwhile is not.
+        if !self.dead.remove(&node) {
+            return;
+        }
+        self.restarts.entry(node).or_default().is_up(cx.now());
+        bring_up(cx, node, Death::Process, &PROCESS_RESTARTED);
     }
 
     /// The replicas of a component.
@@ -111,7 +198,7 @@ impl Director {
         let fault = self.planned.get(number).filter(|fault| fault.until.is_none())?;
         let mean = |start_up: Option<&Dist>| start_up.map_or(0, |dist| dist.mean() as Span);
         self.struck[number].comes_back.or_else(|| match fault.acting.aftermath() {
-            Aftermath::Stays => None,
+            Aftermath::Stays | Aftermath::Restarts => None,
             Aftermath::ComesBack(start_up) => Some(fault.at + mean(start_up)),
             Aftermath::Replaced(after, start_up) => Some(fault.at + after + mean(start_up)),
         })
@@ -139,10 +226,19 @@ impl Director {
             // Who is dead for good is not killed again.
             nodes.retain(|node| !self.replacing.contains_key(node));
         }
+        if let Aftermath::Restarts = aftermath {
+            nodes.retain(|node| !self.dead.contains(node));
+        }
         acting.strike(cx, number, &nodes);
+        if let Aftermath::Restarts = aftermath {
+            for node in &nodes {
+                self.dead.insert(*node);
+                self.comes_back(cx, *node);
+            }
+        }
         self.go_on(cx, number);
         let (after, start_up, what) = match aftermath {
-            Aftermath::Stays => (0, None, None),
+            Aftermath::Stays | Aftermath::Restarts => (0, None, None),
             Aftermath::ComesBack(start_up) => (0, start_up, Some(COME_BACK)),
             Aftermath::Replaced(after, start_up) => (after, start_up, Some(REPLACE)),
         };
@@ -192,7 +288,9 @@ impl Director {
         let waits = fleet.waiting > 0;
         fleet.waiting -= u32::from(waits);
         cx.announce(node, News::Left);
-        if self.replacing.remove(&node).is_none() {
+        let was_dead = self.dead.remove(&node);
+        self.restarts.remove(&node);
+        if self.replacing.remove(&node).is_none() && !was_dead {
             cx.order(Order::Crash(node, Death::Process));
         }
         cx.order(Order::Retire(node));
@@ -257,6 +355,9 @@ impl Component for Director {
                 cx.chore_after(until - cx.now(), Timer { what: LIFT, data: number as u64 });
             }
         }
+        for (node, count) in self.pending.clone() {
+            (0..count).for_each(|_| cx.happened_to(node, &START_WAITS));
+        }
         for which in 0..self.breaking.len() {
             for replica in 0..self.breaking[which].nodes.len() {
                 self.arm_breaking(cx, which, replica, BREAK);
@@ -288,6 +389,8 @@ impl Component for Director {
             GO_ON => self.go_on(cx, low as u32),
             READY => self.ready(cx, NodeId(low as u32)),
             LEAVE => self.leave(cx, NodeId(low as u32)),
+            RESTART => self.restart(cx, NodeId(low as u32)),
+            RESUME => cx.order(Order::Resume(NodeId(low as u32))),
             BREAK => {
                 take_down(cx, self.breaking[high].nodes[low], Death::Process, &REPLICA_FAILED);
                 self.arm_breaking(cx, high, low, REPAIR);
@@ -299,6 +402,17 @@ impl Component for Director {
             what => unreachable!("no timer is set for {what}"),
         }
         Next::WAIT
+    }
+
+    fn on_asked(&mut self, cx: &mut Cx<'_>, of: NodeId, what: u8, data: u64) {
+        match what {
+            DIES => self.dies(cx, of, data == OF_MEMORY),
+            STANDS_STILL if data > 0 => {
+                cx.order(Order::Pause(of));
+                cx.chore_after(data, Timer { what: RESUME, data: u64::from(of.0) });
+            }
+            what => debug_assert_eq!(what, STANDS_STILL, "nobody asks for {what}"),
+        }
     }
 
     fn rebuild(&mut self, _now: Time) {}

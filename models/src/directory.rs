@@ -11,6 +11,7 @@ use sim_core::{Carried, GroupId, NodeId, Span, Time};
 use crate::fleet::Fleet;
 use crate::hosts::Placement;
 use crate::link::Target;
+use crate::restart::RestartSettings;
 
 /// The name of the link of a workload.
 pub const WORKLOAD_LINK: &str = "call";
@@ -85,6 +86,8 @@ pub struct ComponentPlace {
     pub region: Option<String>,
     /// Replaced after so long when killed.
     pub replace_after: Option<Span>,
+    /// How a process that has died is started again.
+    pub restart: Option<RestartSettings>,
     /// How long coming up takes.
     pub start_up: Option<Dist>,
     /// Whether it remembers what a fault can make it forget.
@@ -93,6 +96,10 @@ pub struct ComponentPlace {
     pub populations: Vec<Population>,
     /// The group of hosts, and how replicas are placed there.
     pub(crate) hosts: Option<(String, Placement)>,
+    /// The host of each replica, where that was decided by memory.
+    pub(crate) placed: Vec<u32>,
+    /// Replicas that no host has memory for.
+    pub pending: u32,
     /// Whether it has cores of its own.
     pub(crate) machines: Vec<u32>,
 }
@@ -130,6 +137,10 @@ pub struct HostGroup {
     pub count: u32,
     /// The first one's number.
     pub first_machine: u32,
+    /// Cores of each.
+    pub cores: f64,
+    /// Memory of each, bytes.
+    pub memory: Option<u64>,
 }
 
 /// Who is who.
@@ -251,6 +262,9 @@ impl Directory {
         let (group, placement) = c.hosts.as_ref()?;
         let at = self.hosts.iter().position(|h| h.name == *group)?;
         // Who takes the place of another one runs where that did.
+        if let Some(host) = c.placed.get((replica % c.replicas.max(1)) as usize) {
+            return Some((at, *host));
+        }
         let index = placement.host_of(replica % c.replicas.max(1), c.replicas, self.hosts[at].count);
         Some((at, index))
     }

@@ -34,6 +34,8 @@ pub struct Door<const TIMES_CALLS: bool = true> {
     dropped: Vec<u32>,
     /// Since when a call has held its place, by index of the call; only of those noted by [`Door::note`].
     since: Vec<Time>,
+    /// Calls that were turned away out of the line and never begun, by index, where somebody asks.
+    gone: Option<Vec<u32>>,
     /// Calls of which less is left until their deadline are not let in any more.
     margin: Span,
 }
@@ -41,27 +43,42 @@ pub struct Door<const TIMES_CALLS: bool = true> {
 impl Door {
     /// A door with so many places (`None`: no limit) behind a line.
     pub fn new(places: Option<u32>, line: Line) -> Door {
-        Door { is_open: false, slots: Slots::new(places, line), dropped: Vec::new(), since: Vec::new(), margin: 0 }
+        Door {
+            is_open: false,
+            slots: Slots::new(places, line),
+            dropped: Vec::new(),
+            since: Vec::new(),
+            margin: 0,
+            gone: None,
+        }
     }
 }
 
 impl Door<false> {
     /// The same where the wait of calls is not what is reported as the wait in the component's queue.
     pub fn untimed(places: Option<u32>, line: Line) -> Door<false> {
-        Door { is_open: false, slots: Slots::new(places, line), dropped: Vec::new(), since: Vec::new(), margin: 0 }
+        Door {
+            is_open: false,
+            slots: Slots::new(places, line),
+            dropped: Vec::new(),
+            since: Vec::new(),
+            margin: 0,
+            gone: None,
+        }
     }
 }
 
 impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
     /// The same, where so much must be left until the deadline of a call whose turn comes.
     pub fn with_margin(mut self, margin: Span) -> Self {
-        self.margin = margin;
+        self.set_margin(margin);
         self
     }
 
     /// From now on so much must be left until the deadline of a call whose turn comes.
     pub fn set_margin(&mut self, margin: Span) {
-        self.margin = margin;
+        // No run is half as long, so that an instant plus the margin is one.
+        self.margin = margin.min(Span::MAX / 2);
     }
 
     /// The line.
@@ -197,8 +214,9 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
             if TIMES_CALLS {
                 cx.measure().waited(look.since, now - look.since);
             }
-            if cx.is_expired(look.call) || self.margin > 0 && cx.deadline(look.call).saturating_sub(now) < self.margin {
+            if cx.deadline(look.call) < now + self.margin {
                 self.slots.give_back(now, now, None);
+                self.has_gone(look.call);
                 let answer = cx.answer(Outcome::Timeout);
                 cx.post(Next::reply(look.call, answer));
                 return None;
@@ -207,8 +225,27 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         Some(look)
     }
 
+    fn has_gone(&mut self, call: CallId) {
+        if let Some(gone) = &mut self.gone {
+            gone.push(call.index());
+        }
+    }
+
+    /// From now on [`Door::take_gone`] says which calls have gone without having begun.
+    pub fn keep_gone(&mut self) {
+        self.gone = Some(Vec::new());
+    }
+
+    /// The calls, by index, that were turned away out of the line or not wanted any more, since this was last asked.
+    pub fn take_gone(&mut self) -> Vec<u32> {
+        self.gone.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     #[inline(never)]
     fn turn_away(&mut self, cx: &mut Cx<'_>) {
+        if let Some(gone) = &mut self.gone {
+            gone.extend(&self.dropped);
+        }
         for call in self.dropped.drain(..) {
             let call = cx.open_call(call);
             cx.spent(call, Spent::Queue);
@@ -238,6 +275,7 @@ impl<const TIMES_CALLS: bool> Door<TIMES_CALLS> {
         self.slots.clear(now);
         self.dropped.clear();
         self.is_open = false;
+        self.gone.iter_mut().for_each(Vec::clear);
     }
 
     /// The warm-up is over.

@@ -27,7 +27,9 @@ pub fn declared() -> impl Iterator<Item = Declared> {
     let policies = of_policies.map(|(owner, figures)| Declared { group: "link settings", owner, figures });
     let workloads = Declared { group: "sections", owner: "workloads", figures: workloads::FIGURES };
     let hosts = Declared { group: "sections", owner: "hosts", figures: sim_core::cpu::FIGURES_OF_MACHINES };
-    kinds.chain(policies).chain([workloads, hosts])
+    let memory = Declared { group: "sections", owner: "hosts", figures: sim_core::memory::FIGURES_OF_MACHINES };
+    let sockets = Declared { group: "sections", owner: "hosts", figures: sim_core::sockets::FIGURES_OF_MACHINES };
+    kinds.chain(policies).chain([workloads, hosts, memory, sockets])
 }
 
 /// The declaration of a name; of a name that several owners declare, the first, which has the same unit.

@@ -7,7 +7,8 @@ use settings::{Name, Setting, Spanned};
 pub enum Placement {
     /// One host after the other.
     Spread,
-    /// A host is filled before the next is begun.
+    /// A host is filled before the next is begun: with as many replicas as it has memory for, where they say how much they need
+    /// (`memory.request` or `memory.limit`), else with an equal share of them.
     Pack,
 }
 
@@ -20,6 +21,25 @@ impl Placement {
             Placement::Pack => (replica / replicas.div_ceil(hosts)).min(hosts - 1),
         }
     }
+}
+
+/// The hosts, by number, of as many replicas as there is memory for. Each needs `needs` bytes of what is free on its host.
+pub fn place_in_memory(placement: Placement, replicas: u32, needs: u64, free: &mut [u64]) -> Vec<u32> {
+    let mut here = vec![0u32; free.len()];
+    let mut placed = Vec::new();
+    for _ in 0..replicas {
+        let fit = (0..free.len()).filter(|host| free[*host] >= needs);
+        let host = match placement {
+            Placement::Spread => fit.min_by_key(|host| here[*host]),
+            Placement::Pack => fit.min(),
+        };
+        // All need as much, so that no later one finds room.
+        let Some(host) = host else { break };
+        free[host] -= needs;
+        here[host] += 1;
+        placed.push(host as u32);
+    }
+    placed
 }
 
 /// Where replicas run.
@@ -43,6 +63,18 @@ mod tests {
             |placement: Placement| -> Vec<u32> { (0..7).map(|replica| placement.host_of(replica, 7, 3)).collect() };
         assert_eq!(on(Placement::Spread), [0, 1, 2, 0, 1, 2, 0]);
         assert_eq!(on(Placement::Pack), [0, 0, 0, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_placed() {
+        let place = |placement: Placement, replicas: u32, free: &[u64]| {
+            let mut free = free.to_vec();
+            let placed = place_in_memory(placement, replicas, 3, &mut free);
+            (placed, free)
+        };
+        assert_eq!(place(Placement::Spread, 9, &[10, 4, 7]), (vec![0, 1, 2, 0, 2, 0], vec![1, 1, 1]));
+        assert_eq!(place(Placement::Pack, 4, &[10, 4, 7]), (vec![0, 0, 0, 1], vec![1, 1, 7]));
+        assert_eq!(place(Placement::Pack, 4, &[2, 2]), (vec![], vec![2, 2]));
     }
 
     #[test]

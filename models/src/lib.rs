@@ -5,6 +5,7 @@
 //! file, draws or prints.
 
 pub mod admission;
+pub mod appeals;
 pub mod balancing;
 pub mod caching;
 pub mod change_numbers;
@@ -21,8 +22,11 @@ pub mod happenings;
 pub mod hosts;
 pub mod law;
 pub mod link;
+pub mod listen;
+pub mod memory;
 pub mod network;
 pub mod policies;
+pub mod restart;
 pub mod runtimes;
 pub mod scenario;
 pub mod steps;

@@ -14,6 +14,7 @@ use crate::directory::WORKLOAD_LINK;
 use crate::faults::timed::{Timed, timed};
 use crate::faults::{EventSettings, FaultSettings};
 use crate::link::{LinkSettings, Propagated};
+use crate::memory::HostMemorySettings;
 use crate::policies::not_yet::NotYet;
 use crate::workloads::{RequestSettings, WorkloadSettings};
 
@@ -133,11 +134,15 @@ pub struct HostSettings {
     /// Cost of each.
     pub cost: Option<NotYet>,
     /// Memory of each.
-    pub memory: Option<NotYet>,
+    pub memory: Option<HostMemorySettings>,
     /// Open files of each host.
     pub file_descriptors: Option<NotYet>,
-    /// Outgoing connections of each host.
-    pub ephemeral_ports: Option<NotYet>,
+    /// Ports for connections that replicas open for a call (`keep_alive: false`), for each callee. Linux has 28,232. Without it they
+    /// are not limited.
+    #[setting(range = "1..=64512")]
+    pub ephemeral_ports: Option<u32>,
+    /// Time for which the port of a closed connection is kept (TIME_WAIT). Default: Linux' 60 s.
+    pub time_wait: Option<Duration>,
     /// Time slices and context switches. Without it cores are shared fluidly and switching is free.
     pub scheduler: Option<SchedulerSettings>,
     /// CPU credits, as on burstable instances.

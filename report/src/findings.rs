@@ -10,6 +10,7 @@ mod callers;
 mod causes;
 mod cores;
 pub mod evidence;
+mod memory;
 mod messages;
 pub(crate) mod outages;
 mod places;
@@ -164,6 +165,11 @@ const OF_PLACES: &[Rule] = &[
     cores::throttling,
     cores::blocking,
     cores::piling_up,
+    memory::killed,
+    memory::collecting,
+    memory::threads,
+    memory::overflows,
+    memory::ports,
     places::stampedes,
     answers::refusals,
     places::refused_retries,
@@ -194,7 +200,11 @@ pub fn findings(result: &RunResult) -> Vec<Finding> {
         found.append(&mut shortened(rule(result)));
     }
     found.append(&mut shortened(places::saturation(result, &told)));
-    let stability = why::stability(result).filter(|_| !found.iter().any(|finding| finding.rule == "queue_grows"));
+    // After an outage, as many calls in flight as before is no comfort.
+    let was_out = found.iter().any(|finding| finding.severity == Severity::Critical);
+    let stability = why::stability(result)
+        .filter(|finding| !(was_out && finding.severity == Severity::Good))
+        .filter(|_| !found.iter().any(|finding| finding.rule == "queue_grows"));
     if is_quiet(&found) && stability.as_ref().is_none_or(|finding| finding.severity == Severity::Good) {
         let text = "Nothing stands out: no queue grew and no limit was reached.";
         found.push(Finding::plain("quiet", Severity::Good, "", text));

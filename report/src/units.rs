@@ -173,17 +173,17 @@ pub fn factor(value: f64) -> String {
     if value.is_finite() { format!("×{}", significant(value)) } else { UNKNOWN.to_owned() }
 }
 
-/// A number of bytes in powers of 1024, as in the scenario language: `512 B`, `1.50 MiB`.
+/// A number of bytes, in powers of 1000: `512 B`, `1.50 MB`.
 #[must_use]
 pub fn size(bytes: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     if !bytes.is_finite() {
         return UNKNOWN.to_owned();
     }
     let mut value = bytes.abs();
     let mut unit = 0;
     while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
+        value /= 1000.0;
         unit += 1;
     }
     let digits = if unit == 0 { format!("{value:.0}") } else { significant(value) };
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(rate(999.7), "1.00 k/s");
         assert_eq!(grouped(143_000), "143,000");
         assert_eq!(grouped(7), "7");
-        assert_eq!(size(1_572_864.0), "1.50 MiB");
+        assert_eq!(size(1_500_000.0), "1.50 MB");
     }
 
     #[test]

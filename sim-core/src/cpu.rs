@@ -11,9 +11,11 @@ use crate::cores::Cores;
 use crate::credits::{Credits, Earning};
 use crate::figures::{Figure, Figures, Set};
 use crate::gauge::Gauge;
+use crate::memory::{Commit, Memories, MemoryId};
 use crate::quota::{Quota, Throttling};
 use crate::sharing::{Container, JobId};
 use crate::slab::Slab;
+use crate::sockets::Sockets;
 use crate::time::{Span, Time};
 use crate::timer::Timer;
 use crate::turns::{Switched, Turning};
@@ -227,9 +229,31 @@ pub struct Machines<'a> {
     pub(crate) cpus: &'a mut Cpus,
     /// The containers of each node, by node number.
     pub(crate) of_nodes: &'a mut Vec<Vec<CpuId>>,
+    pub(crate) memories: &'a mut Memories,
+    pub(crate) sockets: &'a mut Sockets,
 }
 
 impl Machines<'_> {
+    /// Opens an account for the memory of a node, on its machine or on none that matters.
+    pub fn open_memory(&mut self, node: NodeId, machine: Option<u32>) -> MemoryId {
+        self.memories.open(node, machine)
+    }
+
+    /// So many connections may wait until a node accepts them.
+    pub fn listen(&mut self, node: NodeId, backlog: u32) {
+        self.sockets.listen(node, backlog);
+    }
+
+    /// A machine has so many ports for each callee, which closed connections keep for so long.
+    pub fn limit_ports(&mut self, machine: u32, count: u32, time_wait: Span) {
+        self.sockets.limit_ports(machine, count, time_wait);
+    }
+
+    /// A machine has so much memory.
+    pub fn equip(&mut self, machine: u32, size: u64, commit: Commit) {
+        self.memories.equip(machine, size, commit);
+    }
+
     /// Adds a machine with this many cores and returns its number.
     pub fn add(&mut self, cores: f64) -> u32 {
         self.cpus.add_machine(cores, None, None)

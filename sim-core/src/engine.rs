@@ -43,10 +43,12 @@ use crate::cpu::{ContainerNow, CpuId, Cpus, MachineNow, Machines};
 use crate::figures::Figures;
 use crate::happening::Happenings;
 use crate::measure::Measure;
+use crate::memory::Memories;
 use crate::news::{Hearing, News};
 use crate::outcome::{Answer, Outcome};
 use crate::parcels::Parcels;
 use crate::records::Records;
+use crate::sockets::Sockets;
 use crate::ties::Ties;
 use crate::time::Time;
 use crate::timer::Timer;
@@ -88,6 +90,11 @@ impl Next {
     #[inline(always)]
     pub fn reply(call: CallId, answer: Answer) -> Next {
         Next { call: call.to_bits(), answer: answer.to_bits() }
+    }
+
+    /// Whether it says how this call ends.
+    pub fn answers(self, call: CallId) -> bool {
+        self.call == call.to_bits() && self.answer != 0
     }
 }
 
@@ -164,6 +171,12 @@ pub trait Component: Clone {
     fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
         let _ = (now, name, settled);
         unreachable!("who follows what its requests set off must be told")
+    }
+
+    /// A node asks this one, which is the supervisor ([`Engine::set_supervisor`]), for something that it cannot do to itself.
+    fn on_asked(&mut self, cx: &mut Cx<'_>, of: NodeId, what: u8, data: u64) {
+        let _ = (cx, of, what, data);
+        unreachable!("the supervisor must know what it is asked for")
     }
 
     /// The node has crashed: resets it to the state given by the settings in force.
@@ -287,6 +300,8 @@ enum Aside {
     Tell(Telling),
     /// Tells the node that began a request that its undertaking is settled.
     Settled { node: NodeId, name: u64, settled: Settled },
+    /// A node asks the supervisor for something.
+    Asked { of: NodeId, what: u8, data: u64 },
 }
 
 /// A notice to a caller that `child` ended, while the call itself continues without a caller.
@@ -353,6 +368,12 @@ pub struct Core {
     undertakings: Undertakings,
     /// Calls that are parts of undertakings in their own right, with the undertaking's name.
     held: BTreeMap<u64, u64>,
+    /// What nodes have of the memory of machines.
+    memories: Memories,
+    /// Their ports, and connections that wait to be accepted.
+    sockets: Sockets,
+    /// Who is asked to do what nodes cannot do themselves.
+    supervisor: Option<NodeId>,
 }
 
 impl Core {
@@ -451,6 +472,9 @@ impl<C: Component> Engine<C> {
                 parcels: Parcels::default(),
                 undertakings: Undertakings::default(),
                 held: BTreeMap::new(),
+                memories: Memories::default(),
+                sockets: Sockets::default(),
+                supervisor: None,
             },
             nodes: Vec::new(),
             reserved: false,
@@ -528,7 +552,32 @@ impl<C: Component> Engine<C> {
 
     /// The machines, for adding machines and placing nodes on them.
     pub fn machines(&mut self) -> Machines<'_> {
-        Machines { cpus: &mut self.core.cpus, of_nodes: &mut self.core.cpus_of }
+        Machines {
+            cpus: &mut self.core.cpus,
+            of_nodes: &mut self.core.cpus_of,
+            memories: &mut self.core.memories,
+            sockets: &mut self.core.sockets,
+        }
+    }
+
+    /// The accounts of memory, to equip machines and to open accounts.
+    pub fn memories_mut(&mut self) -> &mut Memories {
+        &mut self.core.memories
+    }
+
+    /// The accounts of memory.
+    pub fn memories(&self) -> &Memories {
+        &self.core.memories
+    }
+
+    /// Ports and accept queues, to limit them.
+    pub fn sockets_mut(&mut self) -> &mut Sockets {
+        &mut self.core.sockets
+    }
+
+    /// The node that others ask for what they cannot do to themselves ([`Cx::ask_supervisor`]).
+    pub fn set_supervisor(&mut self, node: NodeId) {
+        self.core.supervisor = Some(node);
     }
 
     /// Subscribes a node to news about the nodes of a group ([`Component::on_news`]).
@@ -710,6 +759,8 @@ impl<C: Component> Engine<C> {
     /// Reports the figures of a machine other than its busy time.
     pub fn figures_of_machine(&self, machine: u32, into: &mut Figures) {
         self.core.cpus.figures_of(self.core.now, machine, into);
+        self.core.memories.figures_of(self.core.now, machine, into);
+        self.core.sockets.figures_of_machine(self.core.now, machine, into);
     }
 
     /// The number of machines.

@@ -30,7 +30,19 @@ fn digits(value: f64, scaled: bool) -> String {
     }
 }
 
-/// A count.
+/// Bytes in powers of 1000: `1.5 GB`.
+pub fn bytes(value: u64) -> String {
+    let (unit, size) = match value {
+        0..1_000 => ("B", 1.0),
+        1_000..1_000_000 => ("KB", 1e3),
+        1_000_000..1_000_000_000 => ("MB", 1e6),
+        1_000_000_000..1_000_000_000_000 => ("GB", 1e9),
+        _ => ("TB", 1e12),
+    };
+    format!("{} {unit}", number(value as f64 / size))
+}
+
+/// A count, without unit.
 pub fn count(value: u64) -> String {
     number(value as f64)
 }

@@ -355,6 +355,19 @@ impl<'g> Load<'g> {
         if let Some(slots) = self.of_consumers(component).filter(|_| self.is_held_by_consumers(component)) {
             found.push(slots);
         }
+        if let Some(calls) = limits.memory_for {
+            let units = calls * replicas;
+            let there = |times: &Times<'_>| {
+                let takes_s =
+                    self.ops(component).into_iter().map(|(op, calls, _)| calls * times.latency_s(component, op));
+                takes_s.sum::<f64>() / self.ops(component).iter().map(|(_, calls, _)| calls).sum::<f64>()
+            };
+            let (held_s, waited_s) = (there(self.bare), there(self.loaded));
+            let (share, all) = (rate * held_s / units, Times::rate(component, self.all) * held_s / units);
+            let shares = Shares::new(share, share, rate * waited_s / units, all, self.doubts(component));
+            let what = format!("memory for {} calls", grouped(units));
+            found.push(self.limit(what, units, Some(held_s), Some(units / held_s), shares));
+        }
         if let Some(rate_max) = limits.rate_per_s {
             let shares = self.plain(component, rate / rate_max, Times::rate(component, self.all) / rate_max);
             found.push(self.limit("its rate limit".into(), rate_max, None, Some(rate_max), shares));

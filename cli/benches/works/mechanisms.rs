@@ -136,6 +136,9 @@ rows! {
         "coalesce" => "components.api.calls.db.coalesce={by: key}";
         "batch" => "components.api.calls.db.batch={max: 10, wait: 1ms}";
         "hedge" => "components.api.calls.db.hedge={delay: 20ms}";
+        "hedge" "percentile" => "components.api.calls.db.hedge={delay: p95}";
+        "hedge" "tied" => "components.api.calls.db.hedge={delay: 20ms, tied: true}";
+        "fallback" => "components.api.calls.db.fallback=degraded", "components.api.calls.db.timeout=200ms";
         "breaker" "consecutive" => "components.api.calls.db.breaker={consecutive: 5}";
         "breaker" "count_window" => "components.api.calls.db.breaker={count_window: {size: 100}}";
         "breaker" "time_window" => "components.api.calls.db.breaker={time_window: {length: 10s}}";
@@ -147,9 +150,19 @@ rows! {
         "rate_limit" "by key" => "components.api.calls.db.rate_limit={token_bucket: {rate: 20/s, burst: 20}, by: key}";
         "throttle" => "components.api.calls.db.throttle={}";
         "concurrency" "fixed" => "components.api.calls.db.concurrency={fixed: 100}";
+        "concurrency" "aimd" => "components.api.calls.db.concurrency={aimd: {initial: 100}}";
+        "concurrency" "vegas" => "components.api.calls.db.concurrency={vegas: {initial: 100}, window: {}}";
+        "concurrency" "gradient" => "components.api.calls.db.concurrency={gradient: {initial: 100}, window: {}}";
+        "concurrency" "gradient2" => "components.api.calls.db.concurrency={gradient2: {initial: 100}, window: {}}";
+        "concurrency" "envoy_gradient" => "components.api.calls.db.concurrency=envoy_gradient";
+        "concurrency" "envoy_thresholds" => "components.api.calls.db.concurrency=envoy_thresholds";
         "health_check" => "components.api.calls.db.health_check=instant";
     LINK "retry budgets":
         "ratio" => "components.api.calls.db.retry={max_attempts: 3, budget: {ratio: 20%}}", "components.api.calls.db.timeout=200ms";
+        "concurrent" => "components.api.calls.db.retry={max_attempts: 3, budget: concurrent}", "components.api.calls.db.timeout=200ms";
+        "tokens" => "components.api.calls.db.retry={max_attempts: 3, budget: tokens}", "components.api.calls.db.timeout=200ms";
+        "aws_standard" => "components.api.calls.db.retry={max_attempts: 3, budget: aws_standard}", "components.api.calls.db.timeout=200ms";
+        "aws_adaptive" => "components.api.calls.db.retry={max_attempts: 3, budget: aws_adaptive}", "components.api.calls.db.timeout=200ms";
     RUNTIME "runtimes":
         "unlimited";
         "thread_per_request" => "components.api.runtime=thread_per_request";
@@ -169,6 +182,12 @@ rows! {
         "codel" => "components.api.admission.queue.discipline=codel";
         "priority" => "components.api.admission.queue.discipline=priority";
         "priority" "preempt" => "components.api.admission.queue.discipline={priority: {preempt: true}}";
+    LINE "admission":
+        "rate_limit" => "components.api.admission.rate_limit={token_bucket: {rate: 4k/s, burst: 100}}";
+        "concurrency" "fixed" => "components.api.admission.concurrency={fixed: 100}";
+        "concurrency" "gradient2" => "components.api.admission.concurrency={gradient2: {initial: 100}, window: {}}";
+        "shed" "priority" => "components.api.admission.shed={priority: {}}";
+        "shed" "dagor" => "components.api.admission.shed=dagor";
     BALANCER "algorithms":
         "round_robin";
         "weighted_round_robin" => "components.edge.algorithm=weighted_round_robin";

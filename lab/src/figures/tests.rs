@@ -13,7 +13,7 @@ use crate::{Options, Session, Text, load, metrics};
 const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
-hosts: {box: {cores: 2, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
+hosts: {box: {cores: 2, memory: 8GB, ephemeral_ports: 28232, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
@@ -28,7 +28,7 @@ components:
     kind: service
     replicas: 2
     runtime: {async: {workers: 20}}
-    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {call: vault}, {choose: [{weight: 1, steps: [{call: {link: vault, op: write}}]}, {weight: 9, steps: []}]}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
+    handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {call: vault}, {choose: [{weight: 1, steps: [{call: {link: vault, op: write}}]}, {weight: 9, steps: []}]}, {call: heap}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]
     calls:
       near: {to: cache}
@@ -36,6 +36,7 @@ components:
       function: {to: function}
       crew: {to: crew}
       vault: {to: vault}
+      heap: {to: heap}
       far:
         to: partner
         fallback: degraded
@@ -45,6 +46,14 @@ components:
         concurrency: {fixed: 10, wait: 10ms}
         pool: {size: 3, min_idle: 0}
       name: {to: dns}
+  heap:
+    kind: service
+    cpu: 1
+    memory: {limit: 512MB, commit: reserved}
+    listen: {backlog: 100}
+    gc: g1
+    runtime: {thread_per_request: {stack: 1MB}}
+    handlers: {default: [{allocate: 1MB}, {cpu: 1ms}]}
   loop: {kind: service, hosts: box, cpu: {limit: 1}, runtime: {event_loop: {switch: callback}}, handlers: {default: [{cpu: 1ms}]}}
   function: {kind: service, runtime: single, start_up: 100ms, handlers: {default: [{wait: 1ms}]}}
   crew:

@@ -159,6 +159,10 @@ pub struct HostNow {
     pub switch_cpu: Option<f64>,
     /// CPU credits, s; `None` without any.
     pub credits_s: Option<f64>,
+    /// Memory in use, bytes; `None` where it is not modelled.
+    pub memory: Option<u64>,
+    /// Memory of the host, bytes; `None` without `memory`.
+    pub memory_size: Option<u64>,
     /// The components with replicas on it, in file order.
     pub components: Vec<OnHost>,
 }
@@ -178,6 +182,8 @@ pub struct OnHost {
     pub limit: Option<f64>,
     /// Share of their quota periods in which they were throttled; `None` without `cpu.limit`.
     pub throttled: Option<f64>,
+    /// Memory in use, bytes; `None` where it is not modelled.
+    pub memory: Option<u64>,
 }
 
 /// A link now. Rates are those of the last closed window.

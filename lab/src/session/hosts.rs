@@ -56,7 +56,12 @@ impl Session {
                 let name = if group.count == 1 { group.name.clone() } else { format!("{}[{number}]", group.name) };
                 let sums = self.network.engine.machine_now(machine);
                 at.insert(machine, hosts.len());
-                hosts.push(host(name, &sums, self.hosts.machines.get(&machine), span));
+                let memory = self.network.engine.memories().machine_now(machine);
+                hosts.push(HostNow {
+                    memory: memory.map(|now| now.used.resident),
+                    memory_size: memory.and_then(|now| now.size),
+                    ..host(name, &sums, self.hosts.machines.get(&machine), span)
+                });
                 seen.machines.insert(machine, sums);
             }
         }
@@ -68,6 +73,11 @@ impl Session {
                     let sums = self.network.engine.container_now(*cpu);
                     let before = self.hosts.containers.get(cpu);
                     add(&mut host.components, workloads + component, &sums, before, span);
+                    if let (Some(on), Some(used)) =
+                        (host.components.last_mut(), self.network.engine.memories().of_node(node))
+                    {
+                        on.memory = Some(on.memory.unwrap_or(0) + used.resident);
+                    }
                     seen.containers.insert(*cpu, sums);
                 }
             }
@@ -96,6 +106,8 @@ fn host(name: String, sums: &MachineNow, before: Option<&MachineNow>, span: f64)
             .switched
             .map(|switched| over(switched.spent, switched_before.map(|before| before.spent), span)),
         credits_s: sums.credits.map(|credits| credits as f64 / SECOND as f64),
+        memory: None,
+        memory_size: None,
         components: Vec::new(),
     }
 }

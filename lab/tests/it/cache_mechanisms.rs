@@ -124,7 +124,7 @@ fn entries_are_read_anew_early_as_often_as_the_formula_says() {
     let cache = "to: b, capacity: 1000, ttl: 2s, coalesce: true, early_expiry: {beta: 1}";
     let result = run(&system("{duration: 200s, warmup: 10s}", &workload, cache, DB, ""));
     let found = 1.0 - own(&result, "early") / result.components["b"].arrivals as f64;
-    let expected = (-1.0 * (1.0 - (-10.0f64).exp())).exp();
+    let expected = (-(1.0 - (-10.0f64).exp())).exp();
     assert!((found - expected).abs() < 0.012, "{found} instead of {expected}");
     // Nobody waits where what is there is served meanwhile.
     let result = run(&system(

@@ -37,6 +37,7 @@ mod laws;
 mod limits;
 mod live;
 mod measured;
+mod memory;
 mod menu;
 #[expect(unreachable_pub, reason = "other crates' tests see it from outside")]
 #[path = "../../../fuzz/src/mutate.rs"]
@@ -55,6 +56,7 @@ mod resolved;
 mod rest;
 mod runtimes;
 mod schedules;
+mod sockets;
 mod sqs;
 mod strikes;
 mod topology;

@@ -186,6 +186,38 @@ const RUNTIMES: [&str; 15] = [
     "{single: {keep: 1s, burst: 50, account: 100}}",
 ];
 
+/// Memory in every way that it can be limited and collected.
+const MEMORIES: [&str; 5] = [
+    "memory: {limit: 60MB, base: 5MB, per_call: 1MB}\nrestart: {base: 100ms, max: 500ms}",
+    "memory: {limit: 500MB, per_call: 1MB, commit: reserved}",
+    "memory: {per_call: 10KB}\ngc: {heap: 10MB, young: 1MB, pause: {exp: 1ms}, copy: 50MB/s}",
+    "gc: {go: {copy: 20MB/s}}",
+    "listen: {backlog: 5}\nthreads_max: 50\nrestart: {}",
+];
+
+#[test]
+fn every_memory_survives_every_fault() {
+    let found: Vec<String> = MEMORIES
+        .par_iter()
+        .flat_map_iter(|memory| {
+            let example = format!(
+                "kind: service\nreplicas: 3\ncpu: 2\n{memory}\nruntime: {{thread_pool: {{threads: 50}}}}\nhandlers: {{default: [{{cpu: \
+                 {{exp: 2ms}}}}, {}{{call: db}}]}}\ncalls: {{db: {{to: db, timeout: 300ms, pool: {{size: 10}}}}}}",
+                if memory.contains("listen") { "" } else { "{allocate: 100KB}, " }
+            );
+            let calm = run(&around(&example, ""));
+            let mut results = Vec::new();
+            for fault in faults("no kind") {
+                results.push(check(&example, &calm, &at("1s", "1s", &fault)));
+                let down = "{at: 1s, for: 1s, kill: {component: x}}";
+                results.push(check(&example, &calm, &format!("{down}, {}", at("500ms", "2s", &fault))));
+            }
+            results.into_iter().filter_map(Result::err).map(|why| format!("{memory}: {why}")).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn every_runtime_survives_every_fault() {
     let mut book = settings::Book::new();

@@ -6,6 +6,13 @@
 
 use std::fmt::Write;
 
+#[path = "topology/admission.rs"]
+mod admission;
+#[path = "topology/memory.rs"]
+mod memory;
+
+use admission::{admission, queue};
+
 /// The sequence of choices.
 pub(crate) struct Choices<'a> {
     left: std::slice::Iter<'a, u16>,
@@ -45,9 +52,7 @@ pub(crate) fn scenario(choices: &[u16]) -> String {
     let _ = writeln!(text, "run: {{duration: 20s, warmup: {warmup}, window: {window}}}");
     let services = 1 + c.below(SERVICES);
     let databases = 1 + c.below(DATABASES);
-    let cores =
-        c.of(&["", "", ", scheduler: {slice: 2ms, switch: 20us}", ", credits: {rate: 0.5, max: 2s, start: 1s}"]);
-    let _ = writeln!(text, "hosts: {{box: {{count: 2, cores: 2{cores}}}}}\nworkloads:");
+    let _ = writeln!(text, "hosts: {{box: {{count: 2, {}}}}}\nworkloads:", memory::host(&mut c));
     let workloads = 1 + c.below(2);
     // The component called by the workloads; components in front of the first service exist only if they are called.
     let front = c.of(&["s0", "lb", "dns", "dns to lb"]);
@@ -370,66 +375,6 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
     text
 }
 
-fn queue(c: &mut Choices<'_>, preempts: bool) -> String {
-    let discipline = c.of(&[
-        "fifo",
-        "lifo",
-        "adaptive_lifo",
-        "priority",
-        "{codel: {target: 5ms, interval: 50ms}}",
-        if preempts { "{priority: {preempt: true}}" } else { "priority" },
-    ]);
-    let max = c.of(&["", "max: 10, ", "max: 0, ", "max: 2, "]);
-    let age = c.of(&["", ", max_age: 50ms", ", max_age: {exp: 30ms}", ", min_remaining: 5ms"]);
-    format!("{{queue: {{{max}discipline: {discipline}{age}}}}}")
-}
-
-/// Who is let in to a service with a runtime, and a link `l0`.
-fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
-    let concurrency = c.of(&[
-        "",
-        "",
-        "{fixed: 2}",
-        "{aimd: {initial: 3, min: 1}}",
-        "{gradient2: {initial: 4, min: 1}}",
-        "{envoy_gradient: {requests: 3, min: 1, min_rtt: 1s}}",
-        "{vegas: {initial: 2}, window: {min: 100ms, max: 200ms, samples: 2}}",
-    ]);
-    let mut parts = Vec::new();
-    let queue = queue(c, runtime.starts_with("{thread_p"));
-    if runtime != "unlimited" || !concurrency.is_empty() {
-        parts.push(queue.trim_start_matches('{').strip_suffix('}').unwrap_or_default().to_string());
-    }
-    if !concurrency.is_empty() {
-        parts.push(format!("concurrency: {concurrency}"));
-    }
-    let rate = c.of(&[
-        "",
-        "",
-        "{token_bucket: {rate: 50/s, burst: 5}}",
-        "{fixed_window: {limit: 5, window: 100ms}, by: op}",
-        "{sliding_log: {limit: 3, window: 100ms}, by: key}",
-    ]);
-    if !rate.is_empty() {
-        parts.push(format!("rate_limit: {rate}"));
-    }
-    let holds_workers = runtime.starts_with("{thread") || runtime.starts_with("{processes");
-    let by_room = holds_workers && !runtime.contains("{start: 1ms}") || !concurrency.is_empty();
-    let shed = c.of(&[
-        "",
-        "",
-        "{dagor: {queueing: 1ms, window: 500ms, requests: 50}}",
-        "{latency: {link: l0, over: 10ms}}",
-        if by_room && queue.contains("max: ") { "{priority: {low: 30%, normal: 50%}}" } else { "" },
-    ]);
-    if !shed.is_empty() {
-        parts.push(format!("shed: {shed}"));
-    }
-    if !parts.is_empty() {
-        let _ = writeln!(text, "    admission: {{{}}}", parts.join(", "));
-    }
-}
-
 /// The settings of a queue specific to its style, each preceded by a comma.
 fn of_style(c: &mut Choices<'_>, style: &str) -> String {
     let dead = if c.once_in(2) { ", dead_letter: q1" } else { "" };
@@ -617,6 +562,7 @@ fn service(
     if publishes {
         let _ = writeln!(text, "      lq: {{to: q0{}}}", publishing(&link(c)));
     }
+    memory::perhaps(c, text, nth);
 }
 
 /// Steps, each as the inside of a flow map.

@@ -452,7 +452,7 @@ fn trace(seed: u64, length: u64, keys: u64) -> Vec<Data> {
     let mut cursor = 0;
     let key = |at: u64, stream: &mut Stream, cursor: &mut u64| match at * 3 / length {
         0 => zipf.sample(cursor, stream),
-        1 if at % 2 == 0 => keys + at,
+        1 if at.is_multiple_of(2) => keys + at,
         1 => zipf.sample(cursor, stream),
         _ => keys - 1 - zipf.sample(cursor, stream),
     };

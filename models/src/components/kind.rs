@@ -13,6 +13,7 @@ use crate::demand::{CallsMade, Demand, Limits, Outcomes, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
+use crate::restart::RestartSettings;
 
 /// The links of a component: name and settings.
 pub type Links<'a> = Vec<(&'a str, &'a LinkSettings)>;
@@ -135,6 +136,30 @@ pub trait Kind: Component + Sized {
     fn replace_after(settings: &Self::Settings) -> Option<Span> {
         let _ = settings;
         None
+    }
+
+    /// How a process that has died is started again; `None` where it is not.
+    fn restart(settings: &Self::Settings) -> Option<RestartSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// Whether the memory of its replicas is modelled, whatever runs beside them.
+    fn models_memory(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Whether its replicas stand still from time to time by themselves.
+    fn stands_still(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
+    /// Memory that a host must have free for a replica to be placed there.
+    fn memory_requested(settings: &Self::Settings) -> u64 {
+        let _ = settings;
+        0
     }
 
     /// How long a replica takes to come up.

@@ -15,6 +15,7 @@ use crate::caching::hit_ratio::{Hits, KeyGroup};
 use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
+use crate::restart::RestartSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};
 
 #[macro_use]

@@ -15,12 +15,16 @@
 //! `strands.rs`; its instructions are executed in `execute.rs`, branches side by side in `branches.rs`, locks in `locks.rs`,
 //! threads that block beside the workers in `blocking.rs`; `single.rs` is the short way for handlers of one step. Who gets a
 //! worker is decided in `workers.rs`, who may run code in `turns.rs`; `check.rs` tells which settings make no sense together.
+//! `calling.rs` lets calls in and out, `memory.rs` says what all take of memory, and
+//! `accounts.rs` what follows.
 //! `guard.rs` bounds and turns away calls beside the queue.
 //! `ready.rs`, `interpreter.rs`, `instances.rs`, `workforce.rs`, `lag.rs` and `switches.rs` are what some runtimes have and
 //! others do not, each a structure that knows no engine.
 
+mod accounts;
 mod blocking;
 mod branches;
+mod calling;
 mod check;
 mod execute;
 mod guard;
@@ -28,6 +32,7 @@ mod instances;
 mod interpreter;
 mod lag;
 mod locks;
+mod memory;
 mod plan;
 mod ready;
 mod replica;
@@ -43,7 +48,7 @@ use std::sync::Arc;
 
 use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
 use sim_core::figures::Set;
-use sim_core::random::{Key, hash};
+use sim_core::random::{Key, Stream, hash};
 use sim_core::slab::Slab;
 use sim_core::slots::{self, Admission};
 use sim_core::{
@@ -59,17 +64,22 @@ use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
+use crate::listen::ListenSettings;
+use crate::memory::gc::GcSettings;
+use crate::memory::{CommitSettings, MemorySettings};
 use crate::policies::concurrency::{self, ConcurrencySettings};
 use crate::policies::not_yet::NotYet;
+use crate::policies::or_none::OrNone;
+use crate::policies::presets::OrPreset;
 use crate::policies::rate_limit;
-use crate::runtimes::{Crash, Facts, RuntimeSettings};
-use crate::steps::program::{Failure, Instruction};
+use crate::restart::RestartSettings;
+use crate::runtimes::{Crash, Facts, RuntimeSettings, TaskMemory};
 use crate::steps::{ReplyWord, Step, StepCall, tasks_at_once, walk, walk_certain};
+use calling::passed_on;
 use guard::Guard;
-use instances::Start;
+use memory::{Collected, Memory, MemoryTerms};
 use plan::{Plan, Terms, Work};
-use ready::Woken;
-use replica::{ASKED, BLOCKED, CLOSED, Doing, GUARDED, KILLED, SINGLE, SLICE, WOKEN};
+use replica::{CLOSED, SINGLE};
 
 pub use replica::Service;
 
@@ -121,12 +131,21 @@ pub struct Settings {
     pub start_up: DurationDist,
     /// Time until a killed replica is replaced. Without it, killed replicas are not replaced.
     pub replace_after: Option<Duration>,
+    /// Restarts of a process that has died: killed for its memory, or by a `kill` without `for`. Without it, it stays dead or is
+    /// replaced (`replace_after`).
+    pub restart: Option<RestartSettings>,
     /// Memory of each replica.
-    pub memory: Option<NotYet>,
+    pub memory: Option<MemorySettings>,
+    /// Accepting connections.
+    pub listen: Option<ListenSettings>,
+    /// Maximum threads of a replica: its workers, those that block, and those of connections (`listen.threads`, `pool.threads`). A
+    /// process that needs more to start dies; later a call that needs a thread fails with `unavailable`.
+    #[setting(range = "1..=100000000")]
+    pub threads_max: Option<u32>,
     /// Graceful shutdown.
     pub shutdown: Option<NotYet>,
-    /// Garbage collection.
-    pub gc: Option<NotYet>,
+    /// Garbage collection: settings, a preset, or `none`, the default.
+    pub gc: Option<OrNone<OrPreset<GcSettings>>>,
     /// Scaling by load.
     pub autoscale: Option<NotYet>,
 }
@@ -150,6 +169,73 @@ impl Settings {
     /// Cores of each replica that no other shares.
     fn own_cores(&self) -> Option<f64> {
         self.cpu.as_ref().filter(|_| self.hosts.is_none()).map(CpuSettings::request)
+    }
+
+    /// The collector of its garbage.
+    fn collector(&self) -> Option<&GcSettings> {
+        self.gc.as_ref().and_then(|gc| gc.as_ref()).map(|preset| &preset.0)
+    }
+
+    /// Whether its memory is modelled, whatever its hosts have.
+    fn has_memory(&self) -> bool {
+        let Settings { memory, listen, threads_max, .. } = self;
+        memory.is_some() || listen.is_some() || threads_max.is_some() || self.collector().is_some()
+    }
+
+    /// The most memory that a replica may use, and what it uses before it serves anybody.
+    fn memory_bounds(&self) -> (Option<u64>, u64) {
+        let limit = self.memory.as_ref().and_then(|memory| *memory.limit).map(|limit| limit.0);
+        (limit, self.memory.as_ref().map_or(0, |memory| memory.base.0))
+    }
+
+    /// Calls that a replica has memory for, whatever is sent with them; `None` where it is not limited, or they take none.
+    fn memory_for(&self) -> Option<f64> {
+        let (limit, base) = self.memory_bounds();
+        let heap = self.collector().and_then(|gc| gc.heap(limit));
+        let (facts, memory) = (self.facts(), self.memory.as_ref().unwrap_or(&MemorySettings::NONE));
+        let counted = |each: TaskMemory| match memory.commit {
+            CommitSettings::Touched => each.touched_bytes,
+            CommitSettings::Reserved => each.reserved_bytes,
+        };
+        let task = facts.memory.map_or(0, counted);
+        let in_advance = facts.memory.is_some_and(|each| each.in_advance);
+        let (workers, task) = if in_advance { (task * facts.workers.map_or(0, u64::from), 0) } else { (0, task) };
+        let allocated = self.handlers.iter().map(|handler| {
+            let mut bytes = 0;
+            walk(&handler.value, &mut |step| bytes += if let Step::Allocate(size) = step { size.0 } else { 0 });
+            bytes
+        });
+        let objects = memory.per_call.0 + allocated.max().unwrap_or(0);
+        let room = |of: u64, taken: u64, each: u64| (each > 0).then(|| of.saturating_sub(taken) as f64 / each as f64);
+        let of_limit = limit.and_then(|limit| room(limit, base + workers, objects + task));
+        let of_heap = heap.and_then(|heap| room(heap, base, objects));
+        of_limit.into_iter().chain(of_heap).map(f64::floor).reduce(f64::min)
+    }
+
+    /// What the memory of a replica goes by, on a machine with so many cores.
+    fn memory_terms(&self, cores: f64) -> MemoryTerms {
+        let memory = self.memory.as_ref().unwrap_or(&MemorySettings::NONE);
+        let (limit, base) = self.memory_bounds();
+        let collected = self.collector().map(|gc| Collected {
+            terms: gc.terms(limit, base),
+            pause: gc.pause.0.clone(),
+            markers: (gc.concurrent_cpu.0 * cores).ceil() as u32,
+            assists: gc.assists,
+        });
+        let Settings { listen, threads_max, .. } = self;
+        MemoryTerms {
+            limit,
+            commit: memory.commit.commit(),
+            base,
+            per_call: memory.per_call.0,
+            per_connection: memory.per_connection.0,
+            threads_per_connection: listen.as_ref().map_or(0, |listen| u64::from(listen.threads)),
+            threads_max: threads_max.map(u64::from),
+            listens: listen.is_some(),
+            connections: 0,
+            pool_threads: 0,
+            collected,
+        }
     }
 
     /// The most cores that it may use of its host's.
@@ -223,11 +309,21 @@ impl Kind for Service {
         instances::FIGURES,
         workforce::FIGURES,
         sim_core::cpu::FIGURES,
+        sim_core::memory::FIGURES,
+        sim_core::sockets::FIGURES,
+        memory::FIGURES,
         rate_limit::FIGURES_OF_CALLEES,
         concurrency::FIGURES_OF_CALLEES,
         shed::FIGURES,
     ];
-    const HAPPENS: &'static [&'static Happens] = &[&shed::SHEDDING_BEGINS, &shed::SHEDDING_ENDS];
+    const HAPPENS: &'static [&'static Happens] = &[
+        &shed::SHEDDING_BEGINS,
+        &shed::SHEDDING_ENDS,
+        &crate::appeals::OOM_KILLED,
+        &memory::NO_MEMORY,
+        &memory::NO_THREAD,
+        &memory::HEAP_EXHAUSTED,
+    ];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -268,6 +364,22 @@ impl Kind for Service {
 
     fn replace_after(settings: &Settings) -> Option<Span> {
         settings.replace_after.map(|d| d.0)
+    }
+
+    fn restart(settings: &Settings) -> Option<RestartSettings> {
+        settings.restart
+    }
+
+    fn models_memory(settings: &Settings) -> bool {
+        settings.has_memory()
+    }
+
+    fn stands_still(settings: &Settings) -> bool {
+        settings.collector().is_some()
+    }
+
+    fn memory_requested(settings: &Settings) -> u64 {
+        settings.memory.as_ref().map_or(0, MemorySettings::requested)
     }
 
     fn start_up(settings: &Settings) -> Option<&sim_core::dist::Dist> {
@@ -358,6 +470,7 @@ impl Kind for Service {
                 (false, false) => Waiting::Never,
             },
             workers,
+            memory_for: settings.memory_for(),
             ..Limits::default()
         }
     }
@@ -397,6 +510,7 @@ impl Kind for Service {
         }
         check::admission(admission, &facts, calls, checks);
         check::offloaded(handlers, &facts, checks);
+        check::memory(settings, checks);
         if facts.instances.is_some() {
             check::instances(settings, checks);
         }
@@ -421,16 +535,30 @@ impl Kind for Service {
         let is_alone = settings.facts().instances.is_some();
         let cpu = if is_alone { None } else { site.cpu(cores, settings.limit(), settings.hosts.as_ref()) };
         let names: Vec<&str> = settings.calls.names().collect();
+        let hosts = settings.hosts.as_ref();
+        let has_memory = <Service as Kind>::models_memory(settings) || site.has_memory(hosts);
         let work = Work {
             shares_cores: cpu.is_some(),
+            has_memory,
             by_demand: site.carries_demand(),
             alone: cores.filter(|_| is_alone),
             start_up: settings.start_up.0.clone(),
+            is_tied: site.carries_ties(),
         };
         let plan = Plan::new(settings.terms(), &settings.handlers, &names, site.ops(), work);
+        let memory = has_memory.then(|| {
+            let cores = settings.limit().or(site.cores_of_host(hosts)).or(cores).unwrap_or(1.0);
+            let account = site.memory(hosts);
+            let (connections, pool_threads) = (site.connections, site.pool_threads);
+            if let Some(listen) = &settings.listen {
+                site.machines.listen(site.node, listen.backlog);
+            }
+            let terms = MemoryTerms { connections, pool_threads, ..settings.memory_terms(cores) };
+            Memory::new(terms, account, Stream::named(site.seed(), &site.stream("gc")))
+        });
         let key = Key::root(site.seed(), hash(0, &site.stream("admission")), 0).bits();
         let guard = Guard::new(&settings.admission, &names, key);
-        let mut service = Service::new(plan, links, cpu, guard);
+        let mut service = Service::new(plan, links, cpu, guard).with_memory(memory);
         service.has_quota = settings.limit().is_some();
         service
     }
@@ -440,120 +568,12 @@ impl Kind for Service {
     }
 }
 
-impl Service {
-    /// A call arrives where more matters than whether a worker is free: it may interrupt another, wait only so long, or
-    /// find callbacks before it.
-    #[inline(never)]
-    fn admit_specially(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Next {
-        let now = cx.now();
-        if self.guard.is_some()
-            && let Some(refused) = self.turned_away(cx, call, priority)
-        {
-            return refused;
-        }
-        if self.instances.is_some() {
-            return self.admit_to_instance(cx, call);
-        }
-        if self.preempts && !self.door.has_room() && self.interrupt(cx, priority) {
-            self.door.take(now);
-            cx.measure().waited_for_nobody(now);
-            return self.begin(cx, call, cx.profile_row(call));
-        }
-        let until = if self.ages { self.plan.terms.admission.until(cx, call) } else { None };
-        if self.frees_while_waiting && (!self.may_begin() || !self.ready.is_empty() && !self.is_asleep()) {
-            // Callbacks that are ready come first; the loop is not free for a new call.
-            return match self.door.join_line(cx, call, priority, until) {
-                true => Next::WAIT,
-                false => Next::reply(call, cx.answer(Outcome::Overload)),
-            };
-        }
-        if self.frees_while_waiting && self.door.has_room() {
-            self.loop_was_idle(cx);
-            self.polled = self.plan.terms.facts.poll.map_or(0, |poll| poll.takes(1));
-        }
-        match self.door.enter_until(cx, call, priority, until) {
-            Admission::Granted => self.begin(cx, call, cx.profile_row(call)),
-            Admission::Queued => Next::WAIT,
-            Admission::Full => Next::reply(call, cx.answer(Outcome::Overload)),
-        }
-    }
-
-    /// A call takes an instance that is idle, or one is started for it.
-    #[inline(never)]
-    fn admit_to_instance(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let now = cx.now();
-        let held = self.door.held();
-        let Some(instances) = &mut self.instances else { return Next::WAIT };
-        let most = self.plan.terms.facts.workers.map_or(u64::MAX, u64::from);
-        let may_grow = held + instances.idle(now) < most;
-        let Some(start) = instances.take(now, may_grow) else {
-            return Next::reply(call, cx.answer(Outcome::RateLimited));
-        };
-        self.door.take(now);
-        cx.measure().waited_for_nobody(now);
-        let op = usize::from(cx.op_of(cx.profile_row(call)));
-        match start {
-            Start::Warm => self.begin_strand(cx, call, op),
-            Start::Cold => self.begin_cold(cx, call, op),
-        }
-    }
-
-    /// A thread is closed or done with what it blocked for, a slice is over, an interpreter is asked for, a worker is killed.
-    #[inline(never)]
-    fn on_rare_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
-        match timer.what {
-            CLOSED => {
-                self.thread_closed(cx, timer.data);
-                Next::WAIT
-            }
-            ASKED => self.interpreter_is_asked_for(cx),
-            KILLED => self.worker_is_killed(cx, timer.data as u32),
-            WOKEN => {
-                self.wake(cx);
-                Next::WAIT
-            }
-            GUARDED => self.guard_is_due(cx),
-            what => {
-                debug_assert!(matches!(what, SLICE | BLOCKED), "timer {what} is not handled");
-                let Some(ticket) = cx.ticket_if_open(timer.call()) else { return Next::WAIT };
-                if what == SLICE { self.slice_is_over(cx, ticket - 1) } else { self.blocked(cx, ticket - 1) }
-            }
-        }
-    }
-
-    /// Another copy of a call that has a worker has been begun elsewhere.
-    #[inline(never)]
-    fn not_begun(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let now = cx.now();
-        self.door.give_back(now, now, None);
-        self.dispatch(cx);
-        Next::reply(call, cx.answer(Outcome::Cancelled))
-    }
-
-    /// A call that has a worker begins.
-    #[inline(always)]
-    fn begin(&mut self, cx: &mut Cx<'_>, call: CallId, profile: u16) -> Next {
-        if !cx.is_first_of_tied(call) {
-            return self.not_begun(cx, call);
-        }
-        if let Some(single) = &self.plan.only {
-            let span = single.span(cx, call);
-            return self.begin_single(cx, call, span);
-        }
-        let op = usize::from(cx.op_of(profile));
-        match self.plan.singles.get(op) {
-            Some(Some(single)) => {
-                let span = single.span(cx, call);
-                self.begin_single(cx, call, span)
-            }
-            _ => self.begin_strand(cx, call, op),
-        }
-    }
-}
-
 impl Component for Service {
     fn on_start(&mut self, cx: &mut Cx<'_>) -> Next {
         self.door.attend(cx.now());
+        if self.memory.is_some() {
+            self.start_in_memory(cx);
+        }
         Next::WAIT
     }
 
@@ -570,34 +590,11 @@ impl Component for Service {
     }
 
     fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
-        let index = cx.ticket(call) - 1;
-        if let Some(guard) = &mut self.guard {
-            guard.answered(cx.now(), index);
+        let next = self.answered(cx, call, answer);
+        if self.memory.is_some() {
+            self.settle_memory(cx);
         }
-        if answer.outcome().is_good() {
-            return self.resume(cx, index, Woken::Message);
-        }
-        let place = self.strand(index).place - 1;
-        let Instruction::Call { failure, .. } = self.plan.program.code[place as usize] else {
-            unreachable!("only calls are answered")
-        };
-        match failure {
-            Failure::Continues => self.resume(cx, index, Woken::Message),
-            Failure::Jumps(place) => {
-                self.strand(index).place = place;
-                self.resume(cx, index, Woken::Message)
-            }
-            Failure::Replies(outcome) => {
-                self.strand(index).doing = Doing::Runs;
-                let answer = answer.passed_on(outcome);
-                self.fail(cx, index, answer)
-            }
-            Failure::Ends => {
-                self.strand(index).doing = Doing::Runs;
-                let answer = answer.passed_on(passed_on(answer.outcome()));
-                self.fail(cx, index, answer)
-            }
-        }
+        next
     }
 
     #[inline(always)]
@@ -609,7 +606,13 @@ impl Component for Service {
         match cx.ticket_if_open(call) {
             None => Next::WAIT,
             Some(ticket) if timer.what == SINGLE => self.single_is_over(cx, call, ticket),
-            Some(ticket) => self.passed(cx, ticket - 1),
+            Some(ticket) => {
+                let next = self.passed(cx, ticket - 1);
+                if self.memory.is_some() {
+                    self.settle_memory(cx);
+                }
+                next
+            }
         }
     }
 
@@ -633,37 +636,11 @@ impl Component for Service {
     }
 
     fn on_cancel(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let ticket = cx.ticket(call);
-        if ticket == 0 {
-            self.door.leave_line(cx.now(), call);
-            return Next::reply(call, cx.answer(Outcome::Cancelled));
+        let next = self.cancel(cx, call);
+        if self.memory.is_some() {
+            self.settle_memory(cx);
         }
-        if ticket & single::MARK != 0 {
-            return self.cancel_single(cx, call);
-        }
-        let index = ticket - 1;
-        self.strand(index).cancelled = true;
-        let (doing, left) = (self.strand(index).doing, self.strand(index).left);
-        let runs = match doing {
-            Doing::Computes(_) | Doing::Blocks { .. } | Doing::Runs => true,
-            Doing::Passes { why, .. } => why.blocks() || left > 0,
-            // Code that was cut short is in the middle of a step.
-            Doing::Ready | Doing::WaitsForInterpreter(_) => left > 0,
-            Doing::WaitsForThread { .. }
-            | Doing::Calls(_)
-            | Doing::WaitsForLock(_)
-            | Doing::Joins
-            | Doing::Interrupted { .. } => false,
-        };
-        if runs {
-            // What runs ends at its step's end; branches that were started before do not wait for that.
-            self.give_up_branches(cx, index);
-            self.dispatch(cx);
-            return Next::WAIT;
-        }
-        self.stop(cx, index);
-        let answer = cx.answer(Outcome::Cancelled);
-        self.end_task(cx, index, answer)
+        next
     }
 
     fn rebuild(&mut self, now: Time) {
@@ -691,6 +668,9 @@ impl Component for Service {
         }
         if let Some(workforce) = &mut self.workforce {
             workforce.clear();
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.clear(now);
         }
         self.settle();
     }
@@ -724,6 +704,9 @@ impl Component for Service {
         }
         if let Some(lag) = &mut self.lag {
             lag.begin_measuring();
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.begin_measuring(now);
         }
     }
 
@@ -762,6 +745,9 @@ impl Component for Service {
         if let Some(threads) = &self.blocking {
             threads.figures(now, figures);
         }
+        if let Some(memory) = &self.memory {
+            memory.figures(now, figures);
+        }
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
@@ -777,6 +763,9 @@ impl Component for Service {
             self.settle_guard(cx);
         }
         self.dispatch(cx);
+        if self.memory.is_some() {
+            self.settle_memory(cx);
+        }
         true
     }
 }
@@ -785,13 +774,4 @@ impl Component for Service {
 fn asked_by<'a>(step: &'a Step, handler: &'a str) -> Option<Ask<'a>> {
     let StepCall { link: at, op, size, .. } = step.call()?;
     Some(Ask { handler: Some(handler), link: at.as_str(), at, op, size_bytes: size.map(|size| size.0) })
-}
-
-/// What a caller is told when a call that was made for it failed: what a gateway answers.
-fn passed_on(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::Overload | Outcome::RateLimited => Outcome::Overload,
-        Outcome::Error | Outcome::ClientError => Outcome::Error,
-        _ => Outcome::Unavailable,
-    }
 }

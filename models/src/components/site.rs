@@ -1,6 +1,6 @@
 //! Where a replica is built: what it can find out, and what it can have made.
 
-use sim_core::{CpuId, Machines, NodeId};
+use sim_core::{CpuId, Machines, MemoryId, NodeId};
 
 use crate::directory::{Directory, Population};
 use crate::hosts::HostsSettings;
@@ -18,6 +18,10 @@ pub struct Site<'a> {
     pub replica: u32,
     /// Its node.
     pub node: NodeId,
+    /// Connections that callers keep open to it.
+    pub connections: u64,
+    /// Threads that the connections of its own pools hold.
+    pub pool_threads: u64,
 }
 
 impl Site<'_> {
@@ -29,6 +33,11 @@ impl Site<'_> {
     /// Whether requests differ in how much work they ask for.
     pub fn carries_demand(&self) -> bool {
         self.directory.carried.demand
+    }
+
+    /// Whether a call may be one of several copies of which only the first to begin is wanted.
+    pub fn carries_ties(&self) -> bool {
+        self.directory.carried.tie
     }
 
     /// The node of one of this replica's links, and what tells its draws from other links'.
@@ -60,6 +69,25 @@ impl Site<'_> {
                 Some(self.machines.place(self.node, machine, 1, None))
             }
         }
+    }
+
+    /// Whether what it runs on has memory.
+    pub fn has_memory(&self, hosts: Option<&HostsSettings>) -> bool {
+        let group = hosts.and_then(|hosts| self.directory.hosts.iter().find(|group| group.name == hosts.on.as_str()));
+        group.is_some_and(|group| group.memory.is_some())
+    }
+
+    /// An account for this replica's memory, on its host where it has one.
+    pub fn memory(&mut self, hosts: Option<&HostsSettings>) -> MemoryId {
+        let machine =
+            hosts.and_then(|hosts| self.directory.machine_for(hosts.on.as_str(), self.component, self.replica));
+        self.machines.open_memory(self.node, machine)
+    }
+
+    /// The cores of its host.
+    pub fn cores_of_host(&self, hosts: Option<&HostsSettings>) -> Option<f64> {
+        let group = hosts.and_then(|hosts| self.directory.hosts.iter().find(|group| group.name == hosts.on.as_str()));
+        group.map(|group| group.cores)
     }
 
     /// The node to which this component sends messages that failed for good.

@@ -8,6 +8,7 @@ macro_rules! settings_by_kind {
         /// A component, by its `kind`.
         #[derive(Clone, Debug, PartialEq, Setting)]
         #[setting(tag = "kind")]
+        #[allow(clippy::large_enum_variant, reason = "a scenario has one for each component, and none is copied during a run")]
         pub enum ComponentSettings {
             $($(#[$doc])* $kind($module::Settings),)*
             $($(#[$missing_doc])* $missing(crate::policies::not_yet::NotYet),)*
@@ -49,6 +50,22 @@ macro_rules! settings_by_kind {
             /// After how long a replica that was killed is replaced.
             pub fn replace_after(&self) -> Option<Span> {
                 each_kind!(self, s, Part => <Part as Kind>::replace_after(s))
+            }
+            /// How a process that has died is started again.
+            pub fn restart(&self) -> Option<RestartSettings> {
+                each_kind!(self, s, Part => <Part as Kind>::restart(s))
+            }
+            /// Whether the memory of its replicas is modelled, whatever runs beside them.
+            pub fn models_memory(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::models_memory(s))
+            }
+            /// Whether its replicas stand still from time to time by themselves.
+            pub fn stands_still(&self) -> bool {
+                each_kind!(self, s, Part => <Part as Kind>::stands_still(s))
+            }
+            /// Memory that a host must have free for a replica to be placed there.
+            pub fn memory_requested(&self) -> u64 {
+                each_kind!(self, s, Part => <Part as Kind>::memory_requested(s))
             }
             /// How long a replica takes to come up.
             pub fn start_up(&self) -> Option<&Dist> {

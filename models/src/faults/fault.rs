@@ -85,6 +85,8 @@ pub enum Aftermath<'a> {
     Stays,
     /// Each comes back after so long.
     ComesBack(Option<&'a Dist>),
+    /// The process of each is started again, as its component says.
+    Restarts,
     /// Each is replaced after so long, by one that takes so long to come up.
     Replaced(Span, Option<&'a Dist>),
 }

@@ -54,6 +54,8 @@ pub enum Then {
     Stays,
     /// They start again, which takes so long.
     ComesBack(Option<Dist>),
+    /// Their processes are started again, as their component says.
+    Restarts,
     /// They are replaced after a while, by others that take so long to start.
     Replaced(Span, Option<Dist>),
 }
@@ -83,6 +85,7 @@ impl Fault for Settings {
         // With `for`, the same replica comes back; without it, another one.
         let then = match component.replace_after {
             Some(after) if scene.lasts.is_none() => Then::Replaced(after, component.start_up.clone()),
+            None if scene.lasts.is_none() && component.restart.is_some() => Then::Restarts,
             Some(_) | None => Then::Stays,
         };
         let (down, up) = (&REPLICA_KILLED, &REPLICA_STARTED);
@@ -142,6 +145,7 @@ impl Act for Acting {
     fn aftermath(&self) -> Aftermath<'_> {
         match &self.then {
             Then::Stays => Aftermath::Stays,
+            Then::Restarts => Aftermath::Restarts,
             Then::ComesBack(start_up) => Aftermath::ComesBack(start_up.as_ref()),
             Then::Replaced(after, start_up) => Aftermath::Replaced(*after, start_up.as_ref()),
         }

@@ -184,8 +184,12 @@ impl Link {
             }
         };
         let rtt = round_trip(&self.plan, chosen.number);
-        match cx.reach(chosen.node, chosen.path) {
+        match cx.knock(chosen.node, chosen.path) {
+            Reach::Open if self.pool.is_none() && !cx.open_socket(chosen.node) => {
+                self.fail_to_send(cx, of, Outcome::Unavailable, End::Answered(Outcome::Unavailable))
+            }
             Reach::Open => {
+                self.a_try(of).has_socket = self.pool.is_none();
                 let plan = self.plan.clone();
                 let mut source = self.source(cx, of);
                 let takes = match plan.settings.pool.as_ref().and_then(|p| p.connect.as_ref()) {

@@ -9,11 +9,12 @@ use sim_core::random::{Key, Stream, hash};
 use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
+use super::sockets;
 use crate::balancing::AlgorithmSettings;
 use crate::components::ComponentSettings;
 use crate::components::site::Site;
 use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
-use crate::director::{Breaking, Director, Planned};
+use crate::director::{Breaking, Director, Life, Planned};
 use crate::directory::{ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
@@ -54,7 +55,13 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
         });
     }
     let fleets = (0..directory.components.len()).map(|component| directory.fleet_of(component)).collect();
-    Director::new(planned, breaking, fleets, directory.seed)
+    let pending = directory.components.iter().filter(|place| place.pending > 0).map(|p| (p.first, p.pending));
+    let lives = directory.components.iter().map(|place| Life {
+        restart: place.restart,
+        replace_after: place.replace_after,
+        start_up: place.start_up.clone(),
+    });
+    Director::new(planned, breaking, fleets, directory.seed).with_lives(lives.collect()).with_pending(pending.collect())
 }
 
 pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {
@@ -217,6 +224,8 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
     for (index, entry) in scenario.components.iter().enumerate() {
         let settings = &entry.value.settings;
         let links = settings.links();
+        let inbound = sockets::inbound(scenario, directory, index);
+        let pool_threads = sockets::threads_of_pools(scenario, directory, index);
         let (mut machines, name) = (Vec::new(), directory.components[index].name.clone());
         if !directory.ops_of_component(index).is_empty() {
             engine.keep_ops(directory.components[index].group, directory.ops.len());
@@ -226,7 +235,17 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
             // The node is put in its place first, so that what it runs on can be noted there.
             let group = directory.components[index].group;
             engine.reserve_node(group);
-            let mut site = Site { machines: engine.machines(), directory, component: index, replica, node };
+            let (replicas, slot) = (u64::from(directory.components[index].replicas.max(1)), u64::from(replica));
+            let connections = inbound / replicas + u64::from(slot % replicas < inbound % replicas);
+            let mut site = Site {
+                machines: engine.machines(),
+                directory,
+                component: index,
+                replica,
+                node,
+                connections,
+                pool_threads,
+            };
             let part = Node::build(settings, &mut site);
             engine.fill_node(part);
             for ((_, link), entry) in links.iter().zip(directory.components[index].links.clone()) {

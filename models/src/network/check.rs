@@ -53,6 +53,10 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
             let message = "a slice must be at least 1us";
             error("scheduler.slice", "out_of_range", message.into(), "write `slice: 3ms`");
         }
+        if entry.value.time_wait.is_some() && entry.value.ephemeral_ports.is_none() {
+            let message = "`time_wait` has no effect: the ports of these hosts are not limited";
+            error("time_wait", "no_effect", message.into(), "write `ephemeral_ports: 28232`");
+        }
         if let Some(credits) = entry.value.credits
             && credits.rate.0 >= entry.value.cores.0
         {

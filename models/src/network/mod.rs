@@ -14,6 +14,7 @@ mod node;
 mod number;
 mod ops;
 mod polls;
+mod sockets;
 mod wire;
 
 use std::sync::Arc;
@@ -77,6 +78,7 @@ pub fn build(
         everything,
         None,
     );
+    engine.set_supervisor(director);
     assemble::add_workloads(scenario, &directory, &mut engine);
     assemble::add_components(scenario, &mut directory, &mut engine);
     // Faults find the machines that components have made for themselves.
@@ -89,6 +91,12 @@ pub fn build(
         let targets = fault.value.what.what().targets();
         let struck = targets.iter().filter_map(|target| directory.component(target));
         struck.flat_map(|component| directory.nodes_of(component)).for_each(|node| engine.may_stand_still(node));
+    }
+    for (entry, place) in scenario.components.iter().zip(&directory.components) {
+        if entry.value.settings.stands_still() {
+            let component = directory.component(&place.name).unwrap_or(0);
+            directory.nodes_of(component).into_iter().for_each(|node| engine.may_stand_still(node));
+        }
     }
     engine.start();
     Some(Network { engine, directory: Arc::new(directory), memory })

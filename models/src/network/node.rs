@@ -107,6 +107,9 @@ macro_rules! nodes {
             fn on_settled(&mut self, now: Time, name: u64, settled: Settled) {
                 dispatch!(self, part => part.on_settled(now, name, settled))
             }
+            fn on_asked(&mut self, cx: &mut Cx<'_>, of: NodeId, what: u8, data: u64) {
+                dispatch!(self, part => part.on_asked(cx, of, what, data))
+            }
             fn on_hang_up(&mut self, number: u32) {
                 dispatch!(self, part => part.on_hang_up(number))
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use settings::{Name, Path, Problem, Problems, Spanned};
+use settings::{Name, Path, Problem, Problems, Setting, Size, Spanned};
 use sim_core::credits::Earning;
 use sim_core::turns::Turning;
 use sim_core::{Engine, NodeId, Span};
@@ -11,9 +11,13 @@ use super::bounds::OPS_MAX;
 use super::node::Node;
 use crate::consuming::ConsumeSettings;
 use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
+use crate::hosts::place_in_memory;
 use crate::link::LinkSettings;
 use crate::scenario::{ComponentEntry, HostSettings, Scenario};
 use crate::workloads::WorkloadSettings;
+
+/// For how long Linux keeps the port of a closed connection (`TCP_TIMEWAIT_LEN`).
+const TIME_WAIT: Span = 60_000_000_000;
 
 /// Makes the directory of a scenario; whom its links call is found later.
 pub(super) fn number(
@@ -24,8 +28,15 @@ pub(super) fn number(
     problems: &mut Problems,
 ) -> Directory {
     // The director of the faults is node 0.
-    let mut numbers =
-        Numbers { scenario, engine, problems, ops: BTreeMap::new(), has_too_many_ops: false, next_node: 1 };
+    let mut numbers = Numbers {
+        scenario,
+        engine,
+        problems,
+        ops: BTreeMap::new(),
+        has_too_many_ops: false,
+        next_node: 1,
+        free: BTreeMap::new(),
+    };
     numbers.add_op("default");
     let workloads = scenario.workloads.iter().map(|w| numbers.workload(w.name.as_str(), &w.value)).collect();
     let hosts = scenario.hosts.iter().map(|h| numbers.hosts(h.name.as_str(), &h.value)).collect();
@@ -57,6 +68,8 @@ struct Numbers<'a> {
     ops: BTreeMap<String, u16>,
     has_too_many_ops: bool,
     next_node: u32,
+    /// Memory that is left on each host, by group.
+    free: BTreeMap<String, Vec<u64>>,
 }
 
 impl Numbers<'_> {
@@ -88,11 +101,22 @@ impl Numbers<'_> {
             max: credits.max.0,
             start: credits.start.unwrap_or(credits.max).0,
         });
-        let add = |_| self.engine.machines().add_host(settings.cores.0, turning, earning);
+        let add = |_| {
+            let mut machines = self.engine.machines();
+            let machine = machines.add_host(settings.cores.0, turning, earning);
+            if let Some(memory) = settings.memory {
+                machines.equip(machine, memory.size.0, memory.commit.commit());
+            }
+            if let Some(ports) = settings.ephemeral_ports {
+                machines.limit_ports(machine, ports, settings.time_wait.map_or(TIME_WAIT, |wait| wait.0));
+            }
+            machine
+        };
         let mut machines = (0..settings.count).map(add);
         let first_machine = machines.next().unwrap_or(0);
         machines.for_each(drop);
-        HostGroup { name: name.to_string(), count: settings.count, first_machine }
+        let memory = settings.memory.map(|memory| memory.size.0);
+        HostGroup { name: name.to_string(), count: settings.count, first_machine, cores: settings.cores.0, memory }
     }
 
     fn component(&mut self, name: &str, entry: &ComponentEntry) -> ComponentPlace {
@@ -103,6 +127,8 @@ impl Numbers<'_> {
         settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
         let consumes: Vec<ConsumerEntry> = settings.consumes().iter().map(|c| self.consumer(name, c)).collect();
         let hosts = settings.hosts().map(|h| (h.on.as_str().to_string(), h.placement));
+        let placed = self.place(name, entry);
+        let replicas = placed.as_ref().map_or(settings.replicas(), |placed| placed.len() as u32);
         let of_hosts = hosts.as_ref().and_then(|(group, _)| self.scenario.hosts.get(group));
         let host_region = of_hosts.and_then(|h| h.region.as_ref()).map(|r| r.as_str().to_string());
         let mut place = ComponentPlace {
@@ -110,22 +136,56 @@ impl Numbers<'_> {
             kind: settings.kind(),
             group,
             first: NodeId(0),
-            replicas: settings.replicas(),
-            slots: if settings.replace_after().is_some() { 2 * settings.replicas() } else { settings.replicas() },
+            replicas,
+            slots: if settings.replace_after().is_some() { 2 * replicas } else { replicas },
             dead_letter: None,
             hands_out: settings.hands_out().is_some(),
             region: own_region.or(host_region),
             replace_after: settings.replace_after(),
+            restart: settings.restart(),
             start_up: settings.start_up().cloned(),
             forgets: settings.forgets(),
             populations: Vec::new(),
             hosts,
+            pending: settings.replicas() - replicas,
+            placed: placed.unwrap_or_default(),
             machines: Vec::new(),
             links,
             consumes,
         };
         place.first = self.nodes(place.slots * place.stride());
         place
+    }
+
+    /// The hosts of as many of its replicas as there is memory for; `None` where memory does not decide.
+    fn place(&mut self, name: &str, entry: &ComponentEntry) -> Option<Vec<u32>> {
+        let (settings, needs) = (&entry.settings, entry.settings.memory_requested());
+        let hosts = settings.hosts().filter(|_| needs > 0)?;
+        let group = self.scenario.hosts.get(hosts.on.as_str())?;
+        let size = group.memory?.size;
+        let free = self.free.entry(hosts.on.as_str().to_string()).or_insert_with(|| vec![size.0; group.count as usize]);
+        let placed = place_in_memory(hosts.placement, settings.replicas(), needs, free);
+        if placed.len() == settings.replicas() as usize {
+            return Some(placed);
+        }
+        let at = Path::of(&["components", name, "replicas"]);
+        let needs = Size(needs).write();
+        let problem = if placed.is_empty() {
+            let message = format!("no host of `{}` has {needs} of memory left for a replica", hosts.on.as_str());
+            let help = "lower `memory.request`, or add `memory` or `count` to the hosts";
+            Problem::error("does_not_fit", hosts.on.span, message).help(help.to_string())
+        } else {
+            let message = format!(
+                "{} of {} replicas are placed: no host of `{}` has {needs} of memory left for another one",
+                placed.len(),
+                settings.replicas(),
+                hosts.on.as_str()
+            );
+            Problem::warning("does_not_fit", hosts.on.span, message).help("the others wait for room".to_string())
+        };
+        self.problems.push(problem.path(at));
+        // The rest can be checked all the same.
+        Some(if placed.is_empty() { vec![0; settings.replicas() as usize] } else { placed })
     }
 
     fn link(&mut self, caller: &str, name: &str, settings: &LinkSettings) -> LinkEntry {

@@ -72,7 +72,7 @@ impl Setting for HedgeDelay {
     }
 
     fn write(&self) -> Node {
-        Node::scalar(&self.words())
+        Node::scalar(self.words())
     }
 }
 

@@ -21,7 +21,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
     ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
-    ("", "gc", "the fault `pause`, with `every` and `times`"),
     ("", "autoscale", "a variant with other `replicas`"),
     ("algorithm", "peak_ewma", "`least_connections` or `power_of_two`"),
     ("algorithm", "ring_hash", "`round_robin` or `random`, which do not look at keys"),

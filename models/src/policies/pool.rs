@@ -96,6 +96,9 @@ pub struct PoolSettings {
     /// Order in which waiting callers get connections.
     #[setting(default = "fifo")]
     pub order: PoolOrder,
+    /// Threads that each connection holds at the caller, which count against its `threads_max`.
+    #[setting(default = 0, range = "0..=1000")]
+    pub threads: u32,
 }
 
 impl PoolSettings {
@@ -138,7 +141,7 @@ const SIZE: Figure = Figure::level(
 /// Calls that use a connection.
 pub const ACTIVE: Figure = Figure::gauge("pool.active", "Calls using a connection, time average.").kept().sampled();
 const WAIT: Figure = Figure::times("pool.wait", "Time that callers waited for a connection.");
-/// Callers who wait.
+/// Those who wait.
 pub const WAITING: Figure =
     Figure::gauge("pool.waiting", "Callers waiting for a connection, time average.").kept().sampled();
 const OPENED: Figure = Figure::count("pool_opened", "Connections opened after the warm-up.");
@@ -286,11 +289,10 @@ pub struct Pool {
 impl Pool {
     /// A pool at the start of a run or of its replica, without connections.
     pub fn new(settings: &PoolSettings) -> Pool {
-        let (parts, part_of) = (Vec::new(), BTreeMap::new());
         Pool {
             settings: settings.clone(),
-            parts,
-            part_of,
+            parts: Vec::new(),
+            part_of: BTreeMap::new(),
             connections: Slab::new(),
             freed: Vec::new(),
             closed: Vec::new(),
@@ -324,9 +326,7 @@ impl Pool {
     /// The size changes; connections beyond it are closed when they come back.
     pub fn adopt(&mut self, now: Time, settings: &PoolSettings) {
         self.settings = settings.clone();
-        for part in &mut self.parts {
-            part.slots.set_capacity(now, Some(settings.places()));
-        }
+        self.parts.iter_mut().for_each(|part| part.slots.set_capacity(now, Some(settings.places())));
         self.freed = (0..self.parts.len() as u32).collect();
     }
 

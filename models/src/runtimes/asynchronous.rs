@@ -13,7 +13,7 @@ use super::{Blocking, Facts, Holds, Runtime, TaskMemory, workers_or_cores};
 use crate::policies::flaw::Flaw;
 
 /// A future on the heap: about 2 KB, all of it in use.
-const FUTURE: TaskMemory = TaskMemory { reserved_bytes: 2_000, touched_bytes: 2_000 };
+const FUTURE: TaskMemory = TaskMemory { reserved_bytes: 2_000, touched_bytes: 2_000, in_advance: false };
 
 /// Asynchronous tasks.
 #[derive(Clone, Debug, PartialEq, Setting)]

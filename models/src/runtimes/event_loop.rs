@@ -12,7 +12,7 @@ use crate::policies::flaw::Flaw;
 use crate::policies::presets::{Preset, Presets};
 
 /// A callback with what it has captured: about 1 KB on the heap, all of it in use.
-const CALLBACK: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_bytes: 1_000 };
+const CALLBACK: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_bytes: 1_000, in_advance: false };
 
 /// Which callbacks go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]

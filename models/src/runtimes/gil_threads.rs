@@ -6,10 +6,10 @@
 //! do again after each interval. So a thread that waits for something else most of the time pays for those that
 //! compute, at every wake-up (the *convoy effect*).
 
-use settings::{Duration, Setting};
+use settings::{Duration, Setting, Size};
 
 use super::switch::SwitchSettings;
-use super::thread_pool::STACK;
+use super::thread_pool::stacks;
 use super::{Facts, Holds, Runtime, workers_or_cores, workers_unknown};
 use crate::policies::flaw::Flaw;
 
@@ -28,6 +28,12 @@ pub struct Settings {
     /// No interpreter lock, as in free-threaded builds (PEP 703): threads share all cores.
     #[setting(default = false)]
     pub free_threaded: bool,
+    /// Address space set aside for the stack of each thread. Default: Linux' (`ulimit -s`).
+    #[setting(default = "8MiB")]
+    pub stack: Size,
+    /// Memory that a thread touches of its stack. At most `stack`.
+    #[setting(default = "100KB")]
+    pub stack_touched: Size,
     /// CPU cost of resuming a thread that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
@@ -35,7 +41,7 @@ pub struct Settings {
 
 impl Runtime for Settings {
     fn facts(&self, cores: Option<f64>) -> Facts {
-        let Settings { threads, switch_interval, free_threaded, switch } = self;
+        let Settings { threads, switch_interval, free_threaded, stack, stack_touched, switch } = self;
         let interval = switch_interval.map_or(INTERVAL, |interval| interval.0);
         let threads = threads.unwrap_or_else(|| (workers_or_cores(None, cores) + 4).min(32));
         let facts = Facts::of("threads", Some(threads), Holds::Task);
@@ -43,7 +49,7 @@ impl Runtime for Settings {
             interpreter: (!free_threaded).then_some(interval),
             cores: if *free_threaded { facts.cores } else { Some(1) },
             switch: switch.span(),
-            memory: Some(STACK),
+            memory: Some(stacks(*stack, *stack_touched, true)),
             ..facts
         }
     }

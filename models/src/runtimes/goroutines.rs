@@ -5,14 +5,11 @@
 //! All processors share one line of what is ready, as if an idle one stole from the others at once. A processor is given up at
 //! the beginning of a blocking call; Go's `sysmon` takes it back from one that is longer than 20 µs.
 
-use settings::{Duration, Setting};
+use settings::{Duration, Setting, Size};
 
 use super::switch::SwitchSettings;
 use super::{Blocking, Facts, Holds, Runtime, TaskMemory, workers_or_cores, workers_unknown};
 use crate::policies::flaw::Flaw;
-
-/// The least stack of a goroutine (`_StackMin`), all of it in use.
-const GOROUTINE: TaskMemory = TaskMemory { reserved_bytes: 2_048, touched_bytes: 2_048 };
 
 /// Threads that a program of Go may have (`debug.SetMaxThreads`).
 const THREADS_MAX: u32 = 10_000;
@@ -28,6 +25,9 @@ pub struct Settings {
     /// 1.14).
     #[setting(default = "10ms")]
     pub slice: Duration,
+    /// Stack of each goroutine. Default: the least that Go begins with; 4 KiB is typical once it has grown.
+    #[setting(default = "2KiB")]
+    pub stack: Size,
     /// CPU cost of resuming a goroutine that has waited: a duration, or `goroutine` (200 ns).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
@@ -35,12 +35,12 @@ pub struct Settings {
 
 impl Runtime for Settings {
     fn facts(&self, cores: Option<f64>) -> Facts {
-        let Settings { procs, slice, switch } = self;
+        let Settings { procs, slice, stack, switch } = self;
         Facts {
             slice: (slice.0 > 0).then_some(slice.0),
             switch: switch.span(),
             blocking: Blocking::Pool(THREADS_MAX),
-            memory: Some(GOROUTINE),
+            memory: Some(TaskMemory { reserved_bytes: stack.0, touched_bytes: stack.0, in_advance: false }),
             ..Facts::of("procs", Some(workers_or_cores(*procs, cores)), Holds::RunningCode)
         }
     }

@@ -10,6 +10,8 @@ use sim_core::Span;
 use crate::policies::flaw::Flaw;
 use crate::policies::presets::OrPreset;
 
+pub use thread_pool::STACK;
+
 pub mod asynchronous;
 pub mod event_loop;
 pub mod gil_threads;
@@ -107,6 +109,8 @@ pub struct TaskMemory {
     pub reserved_bytes: u64,
     /// What of that it has touched, and so really takes.
     pub touched_bytes: u64,
+    /// Whether it is there for each worker from the beginning, instead of for each task while there is one.
+    pub in_advance: bool,
 }
 
 /// All that a service knows of its runtime.

@@ -4,15 +4,12 @@
 //! Workers die on purpose: after so many calls (`max_requests`, against leaks), or because one call takes too long
 //! (`timeout`), which is then reset.
 
-use settings::{Duration, Setting};
+use settings::{Duration, Setting, Size};
 
 use super::switch::SwitchSettings;
 use super::{Facts, Holds, Recycle, Runtime, TaskMemory, workers_or_cores, workers_unknown};
 use crate::policies::flaw::Flaw;
 use crate::policies::presets::{Preset, Presets};
-
-/// A process of an interpreted language with an application in it: about 100 MB.
-const PROCESS: TaskMemory = TaskMemory { reserved_bytes: 100_000_000, touched_bytes: 100_000_000 };
 
 /// Worker processes.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -31,6 +28,9 @@ pub struct Settings {
     pub jitter: u32,
     /// Time after which a worker that is still busy with the same call is killed and replaced. The call ends with `reset`.
     pub timeout: Option<Duration>,
+    /// Memory of each worker process. The default is usual for an interpreted language with an application in it.
+    #[setting(default = "100MB")]
+    pub worker_memory: Size,
     /// CPU cost of resuming a process that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
@@ -53,13 +53,17 @@ impl Presets for Settings {
 
 impl Runtime for Settings {
     fn facts(&self, cores: Option<f64>) -> Facts {
-        let Settings { workers, fork, max_requests, jitter, timeout, switch } = self;
+        let Settings { workers, fork, max_requests, jitter, timeout, worker_memory, switch } = self;
         let recycle = Recycle { fork: fork.0, after: *max_requests, jitter: *jitter, timeout: timeout.map(|t| t.0) };
         let is_recycled = recycle.after.is_some() || recycle.timeout.is_some();
         Facts {
             recycle: is_recycled.then_some(recycle),
             switch: switch.span(),
-            memory: Some(PROCESS),
+            memory: Some(TaskMemory {
+                reserved_bytes: worker_memory.0,
+                touched_bytes: worker_memory.0,
+                in_advance: true,
+            }),
             ..Facts::of("processes", Some(workers_or_cores(*workers, cores)), Holds::Task)
         }
     }

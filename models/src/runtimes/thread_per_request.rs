@@ -1,11 +1,10 @@
 //! A thread for each call: made before its first step, closed after its last.
 
-use settings::{Duration, Setting};
+use settings::{Duration, Setting, Size};
 
 use super::switch::SwitchSettings;
-use super::thread_pool::STACK;
+use super::thread_pool::stacks;
 use super::{Facts, Holds, Runtime};
-use crate::policies::not_yet::NotYet;
 
 /// A thread for each call.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -18,8 +17,12 @@ pub struct Settings {
     /// Time to close a thread after the last step.
     #[setting(default = "0s")]
     pub close: Duration,
-    /// Memory of a thread's stack.
-    pub stack: Option<NotYet>,
+    /// Address space set aside for the stack of each thread. Default: Linux' (`ulimit -s`).
+    #[setting(default = "8MiB")]
+    pub stack: Size,
+    /// Memory that a thread touches of its stack. At most `stack`.
+    #[setting(default = "100KB")]
+    pub stack_touched: Size,
     /// CPU cost of resuming a thread that has waited: a duration, or `thread` (2 µs).
     #[setting(default = "0s")]
     pub switch: SwitchSettings,
@@ -27,8 +30,14 @@ pub struct Settings {
 
 impl Runtime for Settings {
     fn facts(&self, _cores: Option<f64>) -> Facts {
-        let Settings { max, start, close, stack: _, switch } = self;
+        let Settings { max, start, close, stack, stack_touched, switch } = self;
         let facts = Facts::of("threads", *max, Holds::Task);
-        Facts { start: start.0, close: close.0, switch: switch.span(), memory: Some(STACK), ..facts }
+        Facts {
+            start: start.0,
+            close: close.0,
+            switch: switch.span(),
+            memory: Some(stacks(*stack, *stack_touched, false)),
+            ..facts
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::{Facts, Holds, Runtime, TaskMemory, workers_or_cores, workers_unknown
 use crate::policies::flaw::Flaw;
 
 /// A virtual thread with its frames on the heap: about 1 KB, all of it in use.
-const VIRTUAL_THREAD: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_bytes: 1_000 };
+const VIRTUAL_THREAD: TaskMemory = TaskMemory { reserved_bytes: 1_000, touched_bytes: 1_000, in_advance: false };
 
 /// Virtual threads on carriers.
 #[derive(Clone, Debug, PartialEq, Setting)]

@@ -194,8 +194,7 @@ impl<'a> Walk<'a, '_, '_> {
                 Course::on(Law::always(0.0))
             }
             // The list that it stands in knows when it answers.
-            Step::Reply(_) => Course::on(Law::always(0.0)),
-            Step::Allocate(never) => match *never {},
+            Step::Reply(_) | Step::Allocate(_) => Course::on(Law::always(0.0)),
         }
     }
 
@@ -487,7 +486,7 @@ fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
             Step::Cpu(_) => later([(None, 1.0)].into(), 1.0),
             Step::Call(call) => {
                 later([(Some(call.link.as_str()), 1.0)].into(), 1.0);
-                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(|s| at_once(s)).unwrap_or_default(), 1.0);
+                later(call.on_failure.as_ref().and_then(OnFailure::steps).map(at_once).unwrap_or_default(), 1.0);
             }
             Step::Send(_) => later(step.call().map(|call| (Some(call.link.as_str()), 1.0)).into_iter().collect(), 1.0),
             Step::Parallel(parallel) => {
@@ -504,8 +503,12 @@ fn at_once<'a>(steps: &'a [Step]) -> BTreeMap<Counted<'a>, f64> {
                 later(at_once(steps), 1.0);
             }
             Step::Choose(choices) => choices.iter().for_each(|choice| later(at_once(&choice.steps), 1.0)),
-            Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
-            Step::Allocate(never) => match *never {},
+            Step::Wait(_)
+            | Step::Block(_)
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Allocate(_)
+            | Step::Leak { .. } => {}
         }
     }
     most
@@ -542,8 +545,13 @@ fn most_calls<'a>(steps: &'a [Step], with_sent: bool) -> Counts<'a> {
                 choices.iter().for_each(|choice| larger(&mut largest, &most_calls(&choice.steps, with_sent)));
                 add(&mut all, &largest, 1.0);
             }
-            Step::Cpu(_) | Step::Wait(_) | Step::Block(_) | Step::Reply(_) | Step::Fail { .. } | Step::Leak { .. } => {}
-            Step::Allocate(never) => match *never {},
+            Step::Cpu(_)
+            | Step::Wait(_)
+            | Step::Block(_)
+            | Step::Reply(_)
+            | Step::Fail { .. }
+            | Step::Allocate(_)
+            | Step::Leak { .. } => {}
         }
     }
     all

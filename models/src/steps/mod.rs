@@ -68,8 +68,8 @@ pub enum Step {
         #[setting(default = "error")]
         outcome: OutcomeName,
     },
-    /// Memory that must be collected later.
-    Allocate(NotYet),
+    /// Allocates memory, which is in use until the call ends. With `gc` it is then garbage, without it is free.
+    Allocate(Size),
     /// Leaks a task: the call is answered, but its task never ends. It holds its thread; on an event loop and with
     /// `async` it holds nothing but is counted. Not within a branch, and not with runtime `unlimited`.
     Leak {
@@ -327,8 +327,8 @@ impl Step {
             | Step::Send(_)
             | Step::Reply(_)
             | Step::Fail { .. }
+            | Step::Allocate(_)
             | Step::Leak { .. } => Vec::new(),
-            Step::Allocate(never) => match *never {},
         }
     }
 
@@ -350,8 +350,8 @@ impl Step {
             | Step::Offload(_)
             | Step::Reply(_)
             | Step::Fail { .. }
+            | Step::Allocate(_)
             | Step::Leak { .. } => None,
-            Step::Allocate(never) => match *never {},
         }
     }
 
@@ -372,8 +372,8 @@ impl Step {
             | Step::Offload(_)
             | Step::Reply(_)
             | Step::Fail { .. }
+            | Step::Allocate(_)
             | Step::Leak { .. } => false,
-            Step::Allocate(never) => match *never {},
         }
     }
 }

@@ -158,6 +158,11 @@ pub enum Instruction {
         /// With what.
         outcome: Outcome,
     },
+    /// Memory for the call.
+    Allocate {
+        /// How much.
+        bytes: u64,
+    },
     /// The task stays for ever, sometimes.
     Leak {
         /// How often, from 0 to 1.
@@ -256,7 +261,7 @@ impl Program {
             Step::Fail { probability, outcome } => {
                 self.code.push(Instruction::Fail { probability: probability.0, outcome: outcome.outcome() });
             }
-            Step::Allocate(never) => match *never {},
+            Step::Allocate(bytes) => self.code.push(Instruction::Allocate { bytes: bytes.0 }),
             Step::Leak { probability } => self.code.push(Instruction::Leak { probability: probability.0 }),
         }
     }

@@ -284,6 +284,8 @@ fn hosts(result: &RunResult) -> Table {
         TableColumn::figures("Switches", "context switches per second"),
         TableColumn::figures("Switching", "cores that context switches keep busy, time average"),
         TableColumn::figures("Credits", "CPU credits at the end"),
+        TableColumn::figures("Memory", "in use, time average"),
+        TableColumn::figures("Size", "memory of the hosts"),
     ];
     let seconds = result.run.duration_s;
     let rows = result.hosts.iter().map(|(name, hosts)| {
@@ -296,6 +298,8 @@ fn hosts(result: &RunResult) -> Table {
             TableCell::known(own("switches").filter(|_| seconds > 0.0).map(|count| count / seconds), units::rate),
             TableCell::known(own("switch_cpu"), units::quantity),
             time_cell(own("credits")),
+            TableCell::known(own("memory"), units::size),
+            TableCell::known(own("memory_size"), units::size),
         ]
     });
     Table { caption: "Hosts".to_owned(), columns, rows: rows.collect() }

@@ -22,6 +22,7 @@ pub(super) fn hosts(page: &mut Page, result: &RunResult) {
         Column::right("switches").spare(2),
         Column::right("switching"),
         Column::right("credits").spare(1),
+        Column::right("memory"),
     ]);
     for (name, hosts) in &result.hosts {
         table.row(row(name, hosts, result.run.duration_s));
@@ -44,5 +45,17 @@ fn row(name: &str, hosts: &HostsResult, duration_s: f64) -> Vec<Span> {
         own("switches", &|count| units::or_unknown((duration_s > 0.0).then(|| count / duration_s), units::rate)),
         own("switch_cpu", &|cores| format!("{} cores", units::quantity(cores))),
         own("credits", &units::time),
+        hosts.own.value("memory").map_or_else(Span::default, |used| memory(used, hosts.own.value("memory_size"))),
     ]
+}
+
+/// Memory in use, of what there is.
+fn memory(used: f64, size: Option<f64>) -> Span {
+    match size {
+        Some(size) => {
+            let ink = if used >= BUSY * size { Ink::Warning } else { Ink::Plain };
+            Span::new(format!("{} of {}", units::size(used), units::size(size)), ink)
+        }
+        None => Span::plain(units::size(used)),
+    }
 }

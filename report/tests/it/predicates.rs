@@ -289,6 +289,17 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
             demand(state("throttled")? > 0.0 && state("throttled")? <= 1.0, "there were such periods")?;
             demand(finding.text.contains("although") == (state("used")? < 0.95), "it had some of its quota left")
         }
+        "oom_killed" => {
+            demand(state("kills")? >= 1.0, "there were some")?;
+            demand(finding.text.contains("once") == (state("kills")? == 1.0), "it is said how often")
+        }
+        "collecting" => {
+            demand((0.02..=1.0).contains(&state("share")?), "it is a share worth telling")?;
+            demand(finding.text.contains("the heap was full") == (state("full")? > 0.0), "it was full, or not")
+        }
+        "no_thread" => demand(state("refused")? > 0.0, "there were some"),
+        "accept_queue" => demand(state("dropped")? > 0.0, "there were some"),
+        "no_port" => demand(state("exhausted")? > 0.0, "there were some"),
         "blocked" => {
             expect("workers", workers(raw, name), state("workers")?)?;
             expect("the share", state("blocked")? / state("workers")?, state("share")?)

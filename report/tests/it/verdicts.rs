@@ -267,6 +267,64 @@ components:
     assert!(!texts(&found).concat().contains("throttled"), "{:#?}", texts(&found));
 }
 
+/// Calls that stay and hold 100 MB each: the eleventh is too much.
+#[test]
+fn a_process_that_runs_out_of_memory_is_told() {
+    let yaml = "
+version: 1
+run: {duration: 15s}
+workloads: {users: {arrivals: {constant: 1/s}, call: api}}
+components: {api: {kind: service, memory: {limit: 1GB, per_call: 100MB}, runtime: unlimited, handlers: {default: [{wait: 1h}]}}}
+";
+    is_told(&told(yaml, &[]), Severity::Critical, "api ran out of memory once: the process died");
+    let found = told(yaml, &["components.api.memory.limit=2GB"]);
+    assert!(!texts(&found).concat().contains("memory"), "{:#?}", texts(&found));
+}
+
+/// 100 MB a second fill a young generation of 10 MB ten times a second, and each time the process stands still for 20 ms.
+#[test]
+fn a_process_that_collects_garbage_for_long_is_told() {
+    let yaml = "
+version: 1
+run: {duration: 60s}
+workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+components:
+  api:
+    kind: service
+    gc: {heap: 1GB, young: 10MB, pause: 20ms, concurrent_cpu: 0}
+    runtime: {thread_pool: {threads: 50}}
+    handlers: {default: [{allocate: 1MB}]}
+";
+    let text = "api stood still for garbage collection during 20 % of the time.";
+    is_told(&told(yaml, &[]), Severity::Warning, text);
+    let found = told(yaml, &["components.api.gc.pause=100us"]);
+    assert!(!texts(&found).concat().contains("garbage"), "{:#?}", texts(&found));
+}
+
+/// Ten ports for half a second are twenty connections a second.
+#[test]
+fn ports_accept_queues_and_threads_that_ran_out_are_told() {
+    let yaml = "
+version: 1
+run: {duration: 20s}
+hosts: {box: {cores: 2, ephemeral_ports: 10, time_wait: 500ms}}
+workloads: {users: {arrivals: {constant: 100/s}, call: api}}
+components:
+  api:
+    kind: service
+    hosts: box
+    runtime: unlimited
+    handlers: {default: [{call: db}]}
+    calls: {db: {to: db, network: {keep_alive: false}}}
+  db: {kind: service, listen: {backlog: 1}, threads_max: 1, runtime: {thread_per_request: {max: 2}}, handlers: {default: [{wait: 200ms}]}}
+";
+    let found = told(yaml, &[]);
+    is_told(&found, Severity::Warning, "Hosts box had no port for");
+    is_told(&found, Severity::Warning, "could not create a thread for them");
+    let found = told(yaml, &["components.db.threads_max=5", "hosts.box.ephemeral_ports=1000"]);
+    is_told(&found, Severity::Warning, "The accept queue of db was full");
+}
+
 /// Ten goroutines per second wait for an answer that never comes.
 #[test]
 fn tasks_that_pile_up_are_told() {

@@ -1,6 +1,6 @@
 //! Actions on nodes from outside: crashes, restarts, pauses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::passages::DEAF;
 use super::{Aside, Component, Core, Cx, Engine, Event, Kind, Next, Order, Telling, Word};
@@ -18,6 +18,7 @@ use crate::time::{Span, Time};
 impl<C: Component> Engine<C> {
     /// Carries out the actions on nodes that entries have requested.
     pub(super) fn obey(&mut self) {
+        let mut later = VecDeque::new();
         while let Some(aside) = self.core.asides.pop_front() {
             match aside {
                 Aside::Order(Order::Crash(node, death)) => self.crash(node, death),
@@ -40,6 +41,12 @@ impl<C: Component> Engine<C> {
                 }
                 Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
+                // Answers that a node has already given are passed on before the supervisor can end it.
+                Aside::Asked { .. } if !self.core.ring.is_empty() => later.push_back(aside),
+                Aside::Asked { of, what, data } => {
+                    let Some(node) = self.core.supervisor else { continue };
+                    self.nodes[node.0 as usize].on_asked(&mut Cx { core: &mut self.core, node }, of, what, data);
+                }
                 Aside::Settled { node, name, settled } => {
                     self.nodes[node.0 as usize].on_settled(self.core.now, name, settled);
                 }
@@ -53,6 +60,7 @@ impl<C: Component> Engine<C> {
                 }
             }
         }
+        self.core.asides.append(&mut later);
     }
 
     /// Ends calls that crashed nodes had passed on, with `reset` for their callers or silently; their callees keep
@@ -164,6 +172,9 @@ impl<C: Component> Engine<C> {
             }
             self.nodes[index].rebuild(core.now);
         }
+        self.core.memories.free(self.core.now, node);
+        let machine = self.core.cpus_of[node.0 as usize].first().map(|cpu| cpu.machine);
+        self.core.sockets.free(self.core.now, machine, node);
         for cpu in self.core.cpus_of[node.0 as usize].clone() {
             self.core.cpus.clear(self.core.now, cpu);
             self.core.arm_cpu(cpu.machine);

@@ -84,6 +84,14 @@ impl<C: Component> Engine<C> {
                 });
             }
         }
+        if !self.core.memories.is_balanced() {
+            return Err(Breach {
+                law: "machines hold what their nodes use",
+                group: "memory".into(),
+                left: 0,
+                right: 1,
+            });
+        }
         self.check_undertakings()?;
         let mut figures = Figures::without_times();
         for (index, node) in self.nodes.iter().enumerate() {

@@ -16,6 +16,8 @@ impl<C: Component> Engine<C> {
             group.begin_measuring(now);
         }
         self.core.cpus.begin_measuring(now);
+        self.core.memories.begin_measuring(now);
+        self.core.sockets.begin_measuring(now);
         for passage in &mut self.core.passages {
             passage.attempts.begin_measuring(now);
         }
@@ -45,6 +47,8 @@ impl<C: Component> Engine<C> {
                 into.merge(&own);
             }
         }
+        self.core.memories.figures_of_node(self.core.now, node, into);
+        self.core.sockets.figures_of_node(node, into);
         for cpu in &self.core.cpus_of[node.0 as usize] {
             self.core.cpus.figures(self.core.now, *cpu, into);
         }

@@ -79,6 +79,42 @@ impl Cx<'_> {
         }
     }
 
+    /// The same for an attempt that is made now: it finds no answer where the accept queue of the node is full.
+    pub fn knock(&mut self, node: NodeId, path: u16) -> Reach {
+        match self.reach(node, path) {
+            Reach::Open if !self.core.sockets.knock(node) => Reach::Silent,
+            reach => reach,
+        }
+    }
+
+    /// So many connections wait until this node accepts them.
+    pub fn set_accept_queue(&mut self, waiting: u64) {
+        self.core.sockets.set_waiting(self.node, waiting);
+    }
+
+    /// The machine from which this node's replica opens connections, where its ports are counted.
+    fn machine_with_ports(&self) -> Option<(u32, NodeId)> {
+        if !self.core.sockets.is_limited() {
+            return None;
+        }
+        let owner = NodeId(self.core.nodes[self.node.0 as usize].owner.0);
+        self.core.cpus_of[owner.0 as usize].first().map(|cpu| (cpu.machine, owner))
+    }
+
+    /// Takes a port for a connection to a node; false where none is left.
+    pub fn open_socket(&mut self, to: NodeId) -> bool {
+        let now = self.core.now;
+        self.machine_with_ports().is_none_or(|(machine, by)| self.core.sockets.open(now, machine, by, to))
+    }
+
+    /// Closes a connection to a node; the port is kept for a while where this side is the first to close.
+    pub fn close_socket(&mut self, to: NodeId, is_first: bool) {
+        let now = self.core.now;
+        if let Some((machine, by)) = self.machine_with_ports() {
+            self.core.sockets.close(now, machine, by, to, is_first);
+        }
+    }
+
     /// The epoch of a node, which changes with every crash.
     pub fn epoch(&self, node: NodeId) -> u16 {
         self.core.nodes[node.0 as usize].epoch

@@ -9,6 +9,7 @@ use crate::calls::*;
 use crate::conditions::{Condition, Path};
 use crate::cpu::{CpuId, CpuJob};
 use crate::measure::Measure;
+use crate::memory::{MemoryId, MemoryUse};
 use crate::news::News;
 use crate::outcome::{Answer, Outcome};
 use crate::random::{Draw, Key};
@@ -377,6 +378,31 @@ impl<'a> Cx<'a> {
     /// How long `cpu` has been throttled since the end of the warm-up because its quota was spent.
     pub fn cpu_stood(&self, cpu: CpuId) -> Span {
         self.core.cpus.stood(self.core.now, cpu)
+    }
+
+    /// This node uses so much memory from now on. Where its machine has less than all there use, the node that uses most.
+    pub fn use_memory(&mut self, account: MemoryId, used: MemoryUse) -> Option<NodeId> {
+        self.core.memories.set(self.core.now, account, used)
+    }
+
+    /// A node's process is killed for using too much memory; that counts.
+    pub fn note_kill(&mut self, node: NodeId) {
+        self.core.memories.note_kill(node);
+    }
+
+    /// How much more memory this node's machine lets it reserve.
+    pub fn memory_room(&self, account: MemoryId) -> u64 {
+        self.core.memories.room(account)
+    }
+
+    /// Asks the supervisor, after this entry, for something that this node cannot do to itself.
+    pub fn ask_supervisor(&mut self, what: u8, data: u64) {
+        self.core.asides.push_back(Aside::Asked { of: self.node, what, data });
+    }
+
+    /// The same on behalf of another node.
+    pub fn ask_supervisor_about(&mut self, of: NodeId, what: u8, data: u64) {
+        self.core.asides.push_back(Aside::Asked { of, what, data });
     }
 
     /// Removes all jobs from `cpu` without completing them.

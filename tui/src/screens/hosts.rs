@@ -26,7 +26,8 @@ pub(crate) fn lines(snapshot: &Snapshot) -> Vec<Line<'_>> {
 }
 
 /// The columns after the name.
-const COLUMNS: [(&str, i32); 5] = [("cores", 18), ("in use", 25), ("runnable", 42), ("switching", 52), ("credits", 68)];
+const COLUMNS: [(&str, i32); 6] =
+    [("cores", 18), ("in use", 25), ("runnable", 42), ("switching", 52), ("credits", 68), ("memory", 76)];
 
 pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let mut brush = Brush::new(buffer, area, app.theme);
@@ -52,7 +53,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 }
 
 fn host(brush: &mut Brush, y: i32, host: &HostNow) {
-    let [cores, used, runnable, switching, credits] = COLUMNS.map(|(_, x)| x);
+    let [cores, used, runnable, switching, credits, memory] = COLUMNS.map(|(_, x)| x);
     brush.text(2, y, &figures::shorten(&host.name, 15), Role::Strong);
     let words = match host.cores_left < host.cores {
         true => format!("{}/{}", figures::number(host.cores_left), figures::number(host.cores)),
@@ -71,13 +72,21 @@ fn host(brush: &mut Brush, y: i32, host: &HostNow) {
     if let Some(left_s) = host.credits_s {
         brush.text(credits, y, &figures::seconds(left_s), if left_s < 1.0 { Role::Strained } else { Role::Text });
     }
+    if let Some(used) = host.memory {
+        let share = host.memory_size.map(|size| used as f64 / (size.max(1)) as f64);
+        let words = match host.memory_size {
+            Some(size) => format!("{} of {}", figures::bytes(used), figures::bytes(size)),
+            None => figures::bytes(used),
+        };
+        brush.text(memory, y, &words, Theme::load(share));
+    }
 }
 
 fn component(brush: &mut Brush, y: i32, width: i32, app: &App, on: &OnHost) {
     let name = app.topology().nodes.get(on.node).map_or("", |node| node.name.as_str());
     let words = if on.replicas == 1 { name.to_string() } else { format!("{name} ×{}", on.replicas) };
     brush.text(4, y, &figures::shorten(&words, 13), Role::Text);
-    let [_, used, runnable, switching, _] = COLUMNS.map(|(_, x)| x);
+    let [_, used, runnable, switching, _, memory] = COLUMNS.map(|(_, x)| x);
     let cores = match on.limit {
         Some(limit) => format!("{} of {} cores", figures::number(on.cores), figures::number(limit)),
         None => format!("{} cores", figures::number(on.cores)),
@@ -87,5 +96,8 @@ fn component(brush: &mut Brush, y: i32, width: i32, app: &App, on: &OnHost) {
     if let Some(throttled) = on.throttled.filter(|throttled| *throttled > 0.0) {
         let words = format!("throttled {} of periods", figures::share(throttled));
         brush.text(switching, y, &figures::shorten(&words, (width - switching - 1).max(4) as usize), Role::Strained);
+    }
+    if let Some(used) = on.memory {
+        brush.text(memory, y, &figures::bytes(used), Role::Text);
     }
 }

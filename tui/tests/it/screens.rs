@@ -143,6 +143,7 @@ fn give_hosts(app: &mut App) {
         runnable: 3,
         limit: limit.map(|(limit, _)| limit),
         throttled: limit.map(|(_, throttled)| throttled),
+        memory: None,
     };
     let host = |name: &str, cpu: f64, components: Vec<OnHost>| HostNow {
         name: name.into(),
@@ -160,7 +161,12 @@ fn give_hosts(app: &mut App) {
             switch_cpu: Some(0.9),
             ..host("box", 0.97, vec![on(1, 3, 1.23, Some((3.0, 0.31))), on(last, 1, 5.6, None)])
         },
-        HostNow { cores_left: 4.0, ..host("zone-a[1]", 0.5, vec![on(1, 2, 3.0, Some((2.0, 0.0)))]) },
+        HostNow {
+            cores_left: 4.0,
+            memory: Some(7_600_000_000),
+            memory_size: Some(8_000_000_000),
+            ..host("zone-a[1]", 0.5, vec![OnHost { memory: Some(7_600_000_000), ..on(1, 2, 3.0, Some((2.0, 0.0))) }])
+        },
         HostNow { credits_s: Some(0.4), runnable: 0, ..host("burstable", 0.05, Vec::new()) },
     ];
     let mut view = (*app.view).clone();

@@ -1,6 +1,6 @@
 //! Reserves: what the loss of one host or replica leaves, how busy processors are, and breakers that see too little to open.
 
-use models::hosts::Placement;
+use models::hosts::{Placement, place_in_memory};
 
 use super::super::limits::{Limit, grouped, plain};
 use super::load::{has_open_load, places};
@@ -13,6 +13,8 @@ struct Loss {
     what: String,
     /// How many hosts there are, and how replicas are placed on them.
     hosts: Option<(u32, Placement)>,
+    /// Memory of a host, and how much of it a replica needs, where that decides.
+    memory: Option<(u64, u64)>,
 }
 
 impl Loss {
@@ -22,7 +24,11 @@ impl Loss {
             None => 1,
             Some((hosts, placement)) => {
                 let mut there = vec![0_u32; hosts as usize];
-                (0..replicas).for_each(|nth| there[placement.host_of(nth, replicas, hosts) as usize] += 1);
+                let placed = match self.memory {
+                    Some((size, needs)) => place_in_memory(placement, replicas, needs, &mut vec![size; hosts as usize]),
+                    None => (0..replicas).map(|nth| placement.host_of(nth, replicas, hosts)).collect(),
+                };
+                placed.into_iter().for_each(|host| there[host as usize] += 1);
                 there.into_iter().max().unwrap_or(0)
             }
         };
@@ -37,13 +43,15 @@ fn losses(finder: &Finder<'_, '_>) -> Vec<Loss> {
         let replicas = graph.directory.components[component].replicas;
         let Some(hosts) = graph.components[component].hosts() else {
             let what = format!("one of its {} replicas", grouped(f64::from(replicas)));
-            return Some(Loss { component, what, hosts: None });
+            return Some(Loss { component, what, hosts: None, memory: None });
         };
         let name = hosts.on.as_str();
         let group = graph.scenario.hosts.iter().find(|entry| entry.name.as_str() == name)?;
         let count = group.value.count;
         let what = format!("one of the {} hosts of {name}", grouped(f64::from(count)));
-        (count > 1).then_some(Loss { component, what, hosts: Some((count, hosts.placement)) })
+        let needs = graph.components[component].memory_requested();
+        let memory = group.value.memory.filter(|_| needs > 0).map(|memory| (memory.size.0, needs));
+        (count > 1).then_some(Loss { component, what, hosts: Some((count, hosts.placement)), memory })
     };
     (0..graph.components.len()).filter_map(loss).collect()
 }

@@ -3,6 +3,7 @@
 
 mod caches;
 mod compute;
+mod hosts;
 mod levels;
 mod loops;
 mod storm;

@@ -109,6 +109,6 @@ mod tests {
         (0..7).for_each(|_| sketch.add(of(2)));
         let before = sketch.count(of(2));
         sketch.add(of(2));
-        assert_eq!((sketch.count(of(1)), sketch.count(of(2))), (6, (before + 1) / 2));
+        assert_eq!((sketch.count(of(1)), sketch.count(of(2))), (6, before.div_ceil(2)));
     }
 }

@@ -7,6 +7,7 @@ use crate::admission::AdmissionSettings;
 use crate::components::kind::Checks;
 use crate::consuming::{AckSettings, ConsumeSettings};
 use crate::link::LinkSettings;
+use crate::memory::CommitSettings;
 use crate::policies::rate_limit::RateLimitSettings;
 use crate::runtimes::{Facts, RuntimeSettings};
 use crate::steps::program::LOOPS;
@@ -52,7 +53,9 @@ pub(super) fn links(handlers: &Map<Vec<Step>>, calls: &Map<LinkSettings>, checks
         let other = fallback.call.as_ref().and_then(|call| links.iter().position(|link| *link == call.as_str()));
         other.into_iter().for_each(|at| used[at] = true);
     }
-    for (entry, _) in calls.iter().zip(used).filter(|(_, used)| !used) {
+    // Connections that hold threads count, whether or not anything is sent over them.
+    let counts = |link: &LinkSettings| link.pool.as_ref().is_some_and(|pool| pool.threads > 0);
+    for (entry, _) in calls.iter().zip(used).filter(|(entry, used)| !used && !counts(&entry.value)) {
         let path = format!("calls.{}", entry.name);
         let message = format!("no handler calls over `{}`", entry.name);
         checks.warning("unused_link", entry.name_span, &path, &message, Some("remove it, or call over it"));
@@ -267,8 +270,8 @@ fn itself(step: &Step, found: &mut impl FnMut(&'static str, &str, Option<&str>))
         | Step::Offload(_)
         | Step::Reply(_)
         | Step::Fail { .. }
+        | Step::Allocate(_)
         | Step::Leak { .. } => {}
-        Step::Allocate(never) => match *never {},
     }
 }
 
@@ -323,5 +326,52 @@ fn relocked<'a>(steps: &'a [Step], held: &mut Vec<&'a str>, found: &mut impl FnM
             relocked(steps, held, found);
         }
         held.truncate(before);
+    }
+}
+
+/// What is wrong with its memory and how that is collected; `hosts` says whether its host could have memory.
+pub(super) fn memory(settings: &Settings, checks: &mut Checks<'_>) {
+    let Settings { memory, gc, hosts, handlers, restart, replace_after, .. } = settings;
+    let is_modelled = settings.has_memory() || hosts.is_some();
+    let mut allocates = false;
+    for handler in handlers {
+        walk(&handler.value, &mut |step| allocates |= matches!(step, Step::Allocate(_)));
+    }
+    if allocates && !is_modelled {
+        let message = "`allocate` has no effect: the memory of this service is not modelled";
+        checks.error("no_effect", checks.span(), "handlers", message, Some("write `memory: {limit: 512MB}` or `gc`"));
+    }
+    if let Some(memory) = memory {
+        if memory.request.is_some() && hosts.is_none() {
+            let message = "`request` has no effect without `hosts`: nothing is shared";
+            checks.error("no_effect", checks.span(), "memory.request", message, Some("remove it"));
+        }
+        if let (Some(request), Some(limit)) = (memory.request, *memory.limit)
+            && request.0 > limit.0
+        {
+            let message = "the request is larger than the limit";
+            checks.error("out_of_range", checks.span(), "memory.request", message, Some("raise `limit`"));
+        }
+        if memory.commit == CommitSettings::Reserved && memory.limit.is_none() {
+            let message = "`commit` has no effect without `limit`";
+            checks.error("no_effect", checks.span(), "memory.commit", message, Some("write a `limit`"));
+        }
+        if let Some(limit) = *memory.limit
+            && memory.base.0 > limit.0
+        {
+            let message = "the process alone is larger than its limit: it is killed whenever it starts";
+            checks.warning("no_room", checks.span(), "memory.base", message, Some("raise `limit`"));
+        }
+    }
+    if let Some(gc) = gc.as_ref().and_then(|gc| gc.as_ref()) {
+        let (limit, base) = settings.memory_bounds();
+        if let Some(flaw) = gc.flaw(limit, base) {
+            let path = format!("gc.{}", flaw.key);
+            checks.error(flaw.code, checks.span(), &path, &flaw.message, Some(&flaw.help));
+        }
+    }
+    if restart.is_some() && replace_after.is_some() {
+        let message = "`restart` and `replace_after` both say what becomes of a process that dies";
+        checks.error("conflict", checks.span(), "replace_after", message, Some("remove one of the two"));
     }
 }

@@ -108,6 +108,11 @@ impl Service {
                     let answer = cx.answer(outcome);
                     return self.fail(cx, index, answer);
                 }
+                Action::Allocate(bytes) => {
+                    if let Some(next) = self.allocate(cx, index, bytes) {
+                        return next;
+                    }
+                }
                 Action::Leak => self.strand(index).leaks = true,
                 Action::End => {
                     let answer = cx.answer(Outcome::Ok);
@@ -115,6 +120,12 @@ impl Service {
                 }
             }
         }
+    }
+
+    /// A call allocates; where it must help to mark, that is CPU time of its own.
+    fn allocate(&mut self, cx: &mut Cx<'_>, index: u32, bytes: u64) -> Option<Next> {
+        let assist = self.memory.as_mut().map_or(0, |memory| memory.allocates(index, bytes));
+        (assist > 0).then(|| self.compute(cx, index, assist))
     }
 
     /// Answers the call and goes on for nobody, in a frame of its own.
@@ -176,6 +187,7 @@ enum Action {
     ComeBack,
     Reply(Outcome),
     Fail(Outcome),
+    Allocate(u64),
     Leak,
     End,
 }
@@ -225,6 +237,7 @@ fn decode(instruction: &Instruction, cx: &mut Cx<'_>, call: CallId) -> Action {
         Instruction::Offload => Action::Offload,
         Instruction::ComeBack => Action::ComeBack,
         Instruction::Reply(outcome) => Action::Reply(*outcome),
+        Instruction::Allocate { bytes } => Action::Allocate(*bytes),
         Instruction::Fail { probability, outcome } if happens(*probability, cx) => Action::Fail(*outcome),
         Instruction::Leak { probability } if happens(*probability, cx) => Action::Leak,
         Instruction::Fail { .. } | Instruction::Leak { .. } => Action::Nothing,

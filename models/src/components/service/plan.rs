@@ -96,8 +96,10 @@ impl Plan {
             && (start, close, switch) == (0, 0, 0)
             && recycle.is_none()
             && instances.is_none()
+            && !cpu.has_memory
             && !terms.admission.preempts()
-            && !terms.admission.heeds_ends();
+            && !terms.admission.heeds_ends()
+            && !cpu.is_tied;
         let single = |place: &Option<Place>| place.and_then(|p| Single::of(&program, p, cpu.shares_cores));
         let singles = if is_simple { handlers.iter().map(single).collect() } else { Vec::new() };
         let handled = singles.iter().zip(&handlers).filter(|(_, handler)| handler.is_some());
@@ -145,12 +147,16 @@ impl Plan {
 pub(super) struct Work {
     /// On cores, shared with others.
     pub(super) shares_cores: bool,
+    /// Whether memory is modelled.
+    pub(super) has_memory: bool,
     /// Whether the `demand` of a request multiplies its work.
     pub(super) by_demand: bool,
     /// Cores that each instance has to itself; `None` where work shares its cores.
     pub(super) alone: Option<f64>,
     /// How long an instance takes to start.
     pub(super) start_up: Dist,
+    /// Whether a call may be one of several copies of which only the first to begin is wanted.
+    pub(super) is_tied: bool,
 }
 
 /// Numbers the names in handlers.

@@ -12,6 +12,7 @@ use super::guard::Guard;
 use super::instances::Instances;
 use super::interpreter::{self, Interpreter};
 use super::lag::Lag;
+use super::memory::Memory;
 use super::plan::Plan;
 use super::ready::Ready;
 use super::switches::Switches;
@@ -167,6 +168,7 @@ pub(super) const ASKED: u8 = 5;
 pub(super) const KILLED: u8 = 6;
 pub(super) const WOKEN: u8 = 7;
 pub(super) const GUARDED: u8 = 8;
+pub(super) const MARKED: u8 = 9;
 
 /// One replica.
 #[derive(Clone, Debug)]
@@ -213,6 +215,8 @@ pub struct Service {
     pub(super) workforce: Option<Box<Workforce>>,
     /// Where it is usual to measure how late timers are.
     pub(super) lag: Option<Box<Lag>>,
+    /// Where memory is modelled.
+    pub(super) memory: Option<Box<Memory>>,
     pub(super) switches: Switches,
     /// CPU time of the last poll for ready events, ns, which the next call to begin pays.
     pub(super) polled: Span,
@@ -256,6 +260,7 @@ impl Service {
             instances: facts.instances.map(|terms| Box::new(Instances::new(terms))),
             workforce: facts.recycle.map(|terms| Box::new(Workforce::new(terms))),
             lag: facts.has_lag.then(|| Box::new(Lag::new())),
+            memory: None,
             switches: Switches::default(),
             polled: 0,
             kept: Gauge::new(0, 0),
@@ -266,6 +271,16 @@ impl Service {
         let admission = &service.plan.terms.admission;
         service.door = Door::new(service.places(), admission.line()).with_margin(admission.min_remaining());
         service
+    }
+
+    /// The same with memory.
+    pub(super) fn with_memory(mut self, memory: Option<Memory>) -> Service {
+        self.memory = memory.map(Box::new);
+        if self.memory.is_some() {
+            self.door.keep_gone();
+        }
+        self.settle();
+        self
     }
 
     /// Takes from the settings in force what every call needs.
@@ -280,6 +295,7 @@ impl Service {
         self.admits_specially =
             self.frees_while_waiting || self.preempts || terms.admission.heeds_more() || self.instances.is_some();
         self.admits_specially |= self.guard.is_some();
+        self.admits_specially |= self.memory.is_some();
         self.locks = vec![Lock::default(); self.plan.locks];
     }
 
@@ -327,6 +343,10 @@ impl Service {
         if self.frees_while_waiting && !stays {
             self.tasks.down(now);
         }
-        self.strands.remove(index).expect("a strand is removed once")
+        let strand = self.strands.remove(index).expect("a strand is removed once");
+        if let Some(memory) = &mut self.memory {
+            memory.ends(index, strand.parent, stays);
+        }
+        strand
     }
 }

@@ -42,6 +42,9 @@ impl Service {
         if self.guard.is_some() {
             self.guarded_begins(cx, index, call);
         }
+        if let Some(memory) = &mut self.memory {
+            memory.begins(call, index);
+        }
         index
     }
 
