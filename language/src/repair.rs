@@ -169,6 +169,10 @@ impl Repair {
                     || self.touched.iter().any(|touched| touched.segments().starts_with(around))
             }
             "call_cycle" => self.touched.iter().any(says_which),
+            "unknown_name" if problem.message.starts_with("no operation") => {
+                let is_workload = |path: &Path| path.segments().first().is_some_and(|first| first == "workloads");
+                self.touched.iter().any(|path| says_which(path) || is_workload(path))
+            }
             _ => false,
         }
     }
@@ -178,14 +182,8 @@ impl Repair {
         let sections = |names: &[&str]| {
             self.touched.iter().any(|path| path.segments().first().is_some_and(|first| names.contains(&first.as_str())))
         };
-        // What such a problem compares with may be what cannot be read.
-        let depends = match problem.code {
-            "too_early" => sections(&["run"]),
-            "unknown_name" if problem.message.starts_with("no operation") => {
-                sections(&["workloads"]) || self.touched.iter().any(names_operations)
-            }
-            _ => false,
-        };
+        // The warm-up may be what cannot be read.
+        let depends = problem.code == "too_early" && sections(&["run"]);
         let words = || problem.message.split('`').skip(1).step_by(2).flat_map(|words| words.split(['.', ' ', '[']));
         let mentions =
             words().any(|word| self.touched.iter().any(|path| path.segments().get(1).is_some_and(|name| name == word)));
