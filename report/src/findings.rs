@@ -205,7 +205,11 @@ pub fn findings(result: &RunResult) -> Vec<Finding> {
         found.append(&mut shortened(rule(result)));
     }
     found.append(&mut shortened(places::saturation(result, &told)));
-    let stability = why::stability(result).filter(|_| !found.iter().any(|finding| finding.rule == "queue_grows"));
+    // After an outage, as many calls in flight as before is no comfort.
+    let was_out = found.iter().any(|finding| finding.severity == Severity::Critical);
+    let stability = why::stability(result)
+        .filter(|finding| !(was_out && finding.severity == Severity::Good))
+        .filter(|_| !found.iter().any(|finding| finding.rule == "queue_grows"));
     if is_quiet(&found) && stability.as_ref().is_none_or(|finding| finding.severity == Severity::Good) {
         let text = "Nothing stands out: no queue grew and no limit was reached.";
         found.push(Finding::plain("quiet", Severity::Good, "", text));

@@ -479,6 +479,19 @@ fn capacity(load: &Load<'_>, rates: &[f64]) -> Option<Capacity> {
     })
 }
 
+/// What the load takes the largest share of after a change of the scenario, and its name; `None` if it is not to be had.
+fn tightest_after(loaded: &Loaded, change: &Mend) -> Option<(f64, String)> {
+    let value = settings::notation::parse(&change.value, settings::SourceId::NOWHERE).ok()?;
+    let path = settings::Path::parse(&change.path).ok()?;
+    let change = language::document::Override { path, path_span: settings::Span::NOWHERE, value };
+    let loaded = loaded.reread(&[change], None).ok()?;
+    let network = loaded.build(loaded.scenario.seed, loaded.scenario.warmup());
+    let graph = Graph::new(&loaded, &network.directory);
+    let duration_s = loaded.scenario.run.duration.map_or(0.0, |d| d.0 as f64 / 1e9);
+    let rates = rates(&graph, duration_s, Moment::Average);
+    tightest(&graph, &solve(&graph, &rates, Attempts::First), Which::All)
+}
+
 /// What these flows take the largest share of while nothing is waited for, and its name.
 fn tightest(graph: &Graph<'_>, flows: &Flows, which: Which) -> Option<(f64, String)> {
     let bare = Times::bare(graph, flows);

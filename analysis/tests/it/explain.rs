@@ -305,6 +305,34 @@ const BUNDLED: &[(&str, &[&str])] = &[
         &["no_timeout components.api.calls.db", "overload components.db", "unbounded_queue components.db"],
     ),
     ("connection-exhaustion-cascade", &["timer_inversion workloads.readers.call.timeout"]),
+    ("c10k", &["no_timeout workloads.devices.call"]),
+    ("cache-cold-restart", &["cold_cache components.cache", "unbounded_queue components.db"]),
+    ("cache-sizing", &["no_timeout workloads.readers.call", "unbounded_queue components.db"]),
+    (
+        "cache-write-race",
+        &["no_timeout workloads.readers.call", "no_timeout workloads.writers.call", "unbounded_queue components.db"],
+    ),
+    ("edge-and-origin", &["no_timeout workloads.viewers.call", "unbounded_queue components.origin"]),
+    ("gc-and-p99", &["no_timeout workloads.users.call", "unbounded_queue components.app"]),
+    ("gc-death-spiral", &["no_timeout workloads.users.call"]),
+    ("listen-backlog", &["long_code components.server.handlers"]),
+    ("oom-loop", &["no_timeout components.api.calls.db", "unbounded_queue components.api"]),
+    ("packing", &["no_timeout workloads.users.call"]),
+    ("scale-ladder", &["no_timeout workloads.users.call", "unbounded_queue components.app"]),
+    ("thread-per-peer", &["no_timeout workloads.users.call", "unbounded_queue components.front"]),
+    ("threads-and-memory", &["no_timeout workloads.clients.call"]),
+    (
+        "time-wait-exhaustion",
+        &[
+            "no_timeout components.api.calls.db",
+            "no_timeout workloads.users.call",
+            "unbounded_queue components.api",
+            "unbounded_queue components.db",
+        ],
+    ),
+    ("viral-object", &["cold_cache components.cache", "unbounded_queue components.db"]),
+    ("write-behind-loss", &["no_timeout workloads.writers.call", "unbounded_queue components.db"]),
+    ("write-through-latency", &["no_timeout workloads.writers.call", "unbounded_queue components.db"]),
 ];
 
 #[test]

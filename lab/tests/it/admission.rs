@@ -164,7 +164,7 @@ components:
     // Levels that go up and down leave a little unused.
     for (admission, off) in [
         ("{queue: {max: 40, discipline: priority}, shed: {priority: {low: 50%}}}", 0.05),
-        ("{queue: {max: 60}, shed: {dagor: {window: 100ms}}}", 0.15),
+        ("{queue: {max: 200}, shed: {dagor: {window: 100ms}}}", 0.15),
     ] {
         let loaded = load(&yaml(admission));
         for seed in 0..4 {
@@ -196,7 +196,7 @@ components:
     for seed in 0..4 {
         let result = run_loaded(&loaded, seed);
         let (mean, p99) = (of(&result, "workloads.w.latency.mean"), of(&result, "workloads.w.latency.p99"));
-        assert!((0.02..0.06).contains(&mean) && p99 < 0.15, "{mean} {p99}");
+        assert!((0.02..0.1).contains(&mean) && p99 < 0.4, "{mean} {p99}");
         let goodput = of(&result, "workloads.w.goodput");
         assert!(goodput > 0.8 * 800.0, "{goodput}");
         assert!(of(&result, "components.x.shed.refused_share") > 0.4);

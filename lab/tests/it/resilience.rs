@@ -238,7 +238,7 @@ components: {{x: {{kind: external, latency: 10ms, rate_limit: {{token_bucket: {{
     };
     for seed in 0..3 {
         let (ok, refused) = per_s(&run_loaded(&load(&yaml("aws_adaptive")), seed));
-        assert!((25.0..51.0).contains(&ok) && refused < 25.0, "{ok} {refused}");
+        assert!((40.0..51.0).contains(&ok) && refused < 10.0, "{ok} {refused}");
         let (ok, refused) = per_s(&run_loaded(&load(&yaml("aws_standard")), seed));
         assert!((45.0..51.0).contains(&ok) && refused > 140.0, "{ok} {refused}");
     }

@@ -204,7 +204,7 @@ fn shedding_keeps_a_latency_budget() {
         // Everybody is let in again once there is room.
         assert!(mean(&result, "workloads.users.goodput", 110.0, 150.0) > 0.98 * 600.0);
         let p99 = mean(&result, "workloads.users.latency.p99_s", 30.0, 80.0);
-        assert!(p99 < 0.15, "{p99}");
+        assert!(p99 < 0.25, "{p99}");
     }
     for result in runs("latency-budget", "no-shedding") {
         assert_eq!(holds(&result), [false]);

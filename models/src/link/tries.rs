@@ -172,7 +172,7 @@ impl Link {
         }
         let begun = self.begin_try(cx, index, nth);
         self.arm_hedge(cx, index);
-        self.pace(cx, begun, false)
+        self.pace(cx, begun)
     }
 
     fn begin_try(&mut self, cx: &mut Cx<'_>, index: u32, ordinal: u32) -> u32 {
@@ -238,13 +238,13 @@ impl Link {
         let ordinal = u32::from(record.attempts - 1) + u32::from(record.copies) * COPY;
         let begun = self.begin_try(cx, index, ordinal);
         self.arm_hedge(cx, index);
-        self.pace(cx, begun, false)
+        self.pace(cx, begun)
     }
 
     /// A try goes on as soon as the budget's rate lets it be sent.
-    fn pace(&mut self, cx: &mut Cx<'_>, of: u32, has_waited: bool) -> Next {
+    fn pace(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
         let now = cx.now();
-        let Some(Err(wait)) = self.budget.as_mut().map(|budget| budget.may_send(now, has_waited)) else {
+        let Some(Err(wait)) = self.budget.as_mut().map(|budget| budget.may_send(now)) else {
             return self.step(cx, of);
         };
         let timer = cx.after(wait, Class::First, self.timer_of(PACED, of));
@@ -255,12 +255,9 @@ impl Link {
 
     /// A try that has waited for the budget's rate asks again.
     pub(super) fn paced(&mut self, cx: &mut Cx<'_>, of: u32) -> Next {
-        if let Some(budget) = &mut self.budget {
-            budget.waits_no_longer();
-        }
         self.spent_by(cx, of, Spent::LimitWait);
         self.a_try(of).at = At::Begun;
-        self.pace(cx, of, true)
+        self.pace(cx, of)
     }
 
     pub(super) fn extra(&mut self) -> &mut Extra {
@@ -526,12 +523,7 @@ impl Link {
                 }
             }
             At::Gate => self.extra().gates.leave(now, of, a_try.passed),
-            At::Paced => {
-                if let Some(budget) = &mut self.budget {
-                    budget.waits_no_longer();
-                }
-            }
-            At::Begun | At::Connection => {}
+            At::Begun | At::Paced | At::Connection => {}
         }
         if let Some(target) = a_try.target {
             self.chooser.ended(target);

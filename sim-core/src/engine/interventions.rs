@@ -1,6 +1,6 @@
 //! Actions on nodes from outside: crashes, restarts, pauses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::passages::DEAF;
 use super::{Aside, Component, Core, Cx, Engine, Event, Kind, Next, Order, Telling, Word};
@@ -18,6 +18,7 @@ use crate::time::{Span, Time};
 impl<C: Component> Engine<C> {
     /// Carries out the actions on nodes that entries have requested.
     pub(super) fn obey(&mut self) {
+        let mut later = VecDeque::new();
         while let Some(aside) = self.core.asides.pop_front() {
             match aside {
                 Aside::Order(Order::Crash(node, death)) => self.crash(node, death),
@@ -41,6 +42,8 @@ impl<C: Component> Engine<C> {
                 Aside::HangUp { at, number } => self.nodes[at.0 as usize].on_hang_up(number),
                 Aside::News { about, news } => self.hear(about, news),
                 Aside::PathChanged { path } => self.look_at_path(path),
+                // Answers that a node has already given are passed on before the supervisor can end it.
+                Aside::Asked { .. } if !self.core.ring.is_empty() => later.push_back(aside),
                 Aside::Asked { of, what, data } => {
                     let Some(node) = self.core.supervisor else { continue };
                     self.nodes[node.0 as usize].on_asked(&mut Cx { core: &mut self.core, node }, of, what, data);
@@ -58,6 +61,7 @@ impl<C: Component> Engine<C> {
                 }
             }
         }
+        self.core.asides.append(&mut later);
     }
 
     /// Ends calls that crashed nodes had passed on, with `reset` for their callers or silently; their callees keep

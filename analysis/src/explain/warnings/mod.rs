@@ -19,7 +19,7 @@ use models::demand::Demand;
 use settings::{Path, Problem, Problems, Span};
 
 use super::graph::Graph;
-use super::limits::Load;
+use super::limits::{Load, Which};
 use super::times::Times;
 use super::{Explained, Mend};
 use language::places;
@@ -102,10 +102,26 @@ impl Finder<'_, '_> {
         self.found.push((Problem::warning(code, Span::NOWHERE, message).path(path.clone()).help(text), Some(mend)));
     }
 
+    /// The same where calls go on after the change that failed before; where there is no capacity for them, the change is not proposed.
+    fn warn_mended_with_room(&mut self, code: &'static str, path: &Path, message: String, help: &str, mend: Mend) {
+        let before = super::tightest(self.graph, self.load.fresh, Which::All).map_or(0.0, |(share, _)| share);
+        let after = super::tightest_after(self.graph.loaded, &mend);
+        let Some((_, what)) = after.filter(|(share, _)| *share >= ALMOST_FULL && *share > 1.01 * before) else {
+            return self.warn_mended(code, path, message, help, mend);
+        };
+        let text = format!(
+            "add capacity at {what} first: it is too little for the calls that go on once they are given more time"
+        );
+        self.found.push((Problem::warning(code, Span::NOWHERE, message).path(path.clone()).help(text), None));
+    }
+
     fn component_path(&self, component: usize) -> Path {
         Path::of(&["components", self.graph.name(component)])
     }
 }
+
+/// With more calls than this there is no room for what chance brings.
+const ALMOST_FULL: f64 = 0.9;
 
 /// A change of the scenario.
 fn mend(path: &Path, value: impl Into<String>) -> Mend {

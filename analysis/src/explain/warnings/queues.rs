@@ -104,9 +104,16 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
             Some((served - f64::from(workers)).max(served / 2.0).floor().max(1.0))
         });
         let places = served_in.unwrap_or(f64::from(workers));
+        let (places, end) = match limits.memory_for {
+            // Calls at work need memory as well.
+            Some(calls) => (
+                places.min((calls - f64::from(workers)).floor().max(1.0)),
+                format!("until the memory of {name} is used up, which lasts for {} calls", grouped(calls)),
+            ),
+            None => (places, "and calls in it are answered late or too late".to_string()),
+        };
         let message = format!(
-            "the queue for the {} {noun} of {name} is unbounded: under overload it keeps growing, and calls in it are answered \
-             late or too late",
+            "the queue for the {} {noun} of {name} is unbounded: under overload it keeps growing, {end}",
             grouped(f64::from(workers) * graph.replicas(component)),
         );
         let change = mend(&path.join("admission").join("queue").join("max"), format!("{}", places.min(1e6)));

@@ -116,7 +116,7 @@ pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
             percent(late)
         );
         let change = mend(&path, nice(takes.quantile(0.99) * 1.2));
-        finder.warn_mended("timeout_too_short", &path, message, "allow for the time an answer takes", change);
+        finder.warn_mended_with_room("timeout_too_short", &path, message, "allow for the time an answer takes", change);
     }
     for (nth, entry) in graph.scenario.workloads.iter().enumerate() {
         let Some(deadline) = entry.value.deadline else { continue };
@@ -133,7 +133,13 @@ pub(super) fn too_short(finder: &mut Finder<'_, '_>) {
             percent(late)
         );
         let change = mend(&path, nice(takes.quantile(0.99) * 1.2));
-        finder.warn_mended("deadline_too_short", &path, message, "allow for the time a request takes", change);
+        finder.warn_mended_with_room(
+            "deadline_too_short",
+            &path,
+            message,
+            "allow for the time a request takes",
+            change,
+        );
     }
 }
 

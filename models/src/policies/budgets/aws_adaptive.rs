@@ -6,7 +6,7 @@
 //! last throttled one. The rate of sending is the smaller of that and twice the measured one, at least 0.5/s; from the
 //! first throttled attempt on, each attempt takes a token from a bucket that fills at this rate and holds a second of it (at least
 //! one token), and waits where there is none. (botocore, `adaptive.py`, `throttling.py` and `bucket.py` in `botocore/retries` at
-//! 40454eaa.) Attempts that wait go on in the order in which they came; botocore's threads, in any order.
+//! 40454eaa.) As there, those who wait do not stand in line: each asks again when the next token is due, and whoever asks first takes it.
 
 use settings::Setting;
 use sim_core::{Outcome, Span, Time};
@@ -101,8 +101,6 @@ struct Tokens {
     most: f64,
     tokens: f64,
     filled: Time,
-    /// Attempts that have been told to wait.
-    waiting: u32,
 }
 
 /// botocore's `_MIN_RATE`.
@@ -125,21 +123,11 @@ impl Tokens {
     fn take(&mut self, now: Time) -> Result<(), Span> {
         self.fill(now);
         // Rounding must not make anybody wait for nothing.
-        if self.waiting == 0 && self.tokens >= 1.0 - 1e-9 {
+        if self.tokens >= 1.0 - 1e-9 {
             self.tokens -= 1.0;
             return Ok(());
         }
-        let missing = f64::from(self.waiting) + 1.0 - self.tokens;
-        self.waiting += 1;
-        Err((missing / self.rate * 1e9).ceil().max(1.0) as Span)
-    }
-
-    /// One that waited asks again: it was first in line.
-    fn take_in_turn(&mut self, now: Time) -> Result<(), Span> {
-        let others = std::mem::take(&mut self.waiting);
-        let taken = self.take(now);
-        self.waiting += others;
-        taken
+        Err(((1.0 - self.tokens) / self.rate * 1e9).ceil().max(1.0) as Span)
     }
 }
 
@@ -167,7 +155,7 @@ impl RetryBudget for AwsAdaptiveBudget {
             throttled: OutcomeSet::of(&settings.throttled),
             measured: Measured::default(),
             cubic: Cubic::new(0.0, 0),
-            tokens: Tokens { rate: 1.0, most: 1.0, tokens: 0.0, filled: 0, waiting: 0 },
+            tokens: Tokens { rate: 1.0, most: 1.0, tokens: 0.0, filled: 0 },
             is_on: false,
         }
     }
@@ -205,16 +193,8 @@ impl RetryBudget for AwsAdaptiveBudget {
         self.tokens.set_rate(now, rate.min(ADJUST * measured));
     }
 
-    fn may_send(&mut self, now: Time, has_waited: bool) -> Result<(), Span> {
-        match (self.is_on, has_waited) {
-            (false, _) => Ok(()),
-            (true, false) => self.tokens.take(now),
-            (true, true) => self.tokens.take_in_turn(now),
-        }
-    }
-
-    fn waits_no_longer(&mut self) {
-        self.tokens.waiting = self.tokens.waiting.saturating_sub(1);
+    fn may_send(&mut self, now: Time) -> Result<(), Span> {
+        if self.is_on { self.tokens.take(now) } else { Ok(()) }
     }
 
     fn adopt(&mut self, settings: &AwsAdaptiveSettings) {
@@ -284,7 +264,7 @@ mod tests {
     fn nothing_waits_until_something_is_throttled() {
         let mut budget = budget();
         for nth in 1..=20 {
-            assert_eq!(budget.may_send(nth * 100 * MS, false), Ok(()));
+            assert_eq!(budget.may_send(nth * 100 * MS), Ok(()));
             end(&mut budget, nth * 100 * MS, Fine);
         }
         // At 2 s: 4 buckets of 5.
@@ -296,18 +276,16 @@ mod tests {
         // The bucket has filled at the rates before, and holds one second of the new one.
         near(budget.tokens.most, 0.7 * measured);
         let mut sent = 0;
-        while budget.may_send(2_000 * MS, false).is_ok() {
+        while budget.may_send(2_000 * MS).is_ok() {
             sent += 1;
         }
         assert!(sent <= 7, "{sent}");
-        // The next comes when the first has its token.
-        let first = Tokens { waiting: 0, ..budget.tokens.clone() }.take(2_000 * MS).expect_err("there is none");
-        let second = budget.may_send(2_000 * MS, false).expect_err("there is none");
-        near((second - first) as f64 / 1e9, 1.0 / (0.7 * measured));
-        budget.waits_no_longer();
-        budget.waits_no_longer();
-        assert_eq!(budget.tokens.waiting, 0);
-        assert_eq!(budget.may_send(2_000 * MS + first, true), Ok(()));
+        // All who wait ask again when there is a token; one of them gets it.
+        let wait = budget.may_send(2_000 * MS).expect_err("there is none");
+        assert_eq!(budget.may_send(2_000 * MS), Err(wait));
+        assert_eq!(budget.may_send(2_000 * MS + wait), Ok(()));
+        let next = budget.may_send(2_000 * MS + wait).expect_err("there is none");
+        assert!((next as f64 / 1e9 - 1.0 / (0.7 * measured)).abs() < 1e-6, "{next}");
     }
 
     #[test]
@@ -333,8 +311,7 @@ mod tests {
         // One attempt every 5 ms, where it may be sent; those that wait are dropped.
         for nth in 0..24_000_u64 {
             let now = nth * 5 * MS;
-            if budget.may_send(now, false).is_err() {
-                budget.waits_no_longer();
+            if budget.may_send(now).is_err() {
                 continue;
             }
             let is_throttled = callee.take(now).is_err();

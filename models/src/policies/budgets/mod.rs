@@ -59,14 +59,11 @@ pub trait RetryBudget: Clone + std::fmt::Debug {
         let _ = (now, ended);
     }
 
-    /// Whether an attempt may be sent now; if not, after how long to ask again, and then as one that has waited.
-    fn may_send(&mut self, now: Time, has_waited: bool) -> Result<(), Span> {
-        let _ = (now, has_waited);
+    /// Whether an attempt may be sent now; if not, after how long to ask again.
+    fn may_send(&mut self, now: Time) -> Result<(), Span> {
+        let _ = now;
         Ok(())
     }
-
-    /// An attempt that was told to wait asks again, or gives up.
-    fn waits_no_longer(&mut self) {}
 
     /// Other settings of the same kind of budget take effect.
     fn adopt(&mut self, settings: &Self::Settings) {
@@ -135,16 +132,9 @@ macro_rules! budgets {
             }
 
             /// [`RetryBudget::may_send`].
-            pub fn may_send(&mut self, now: Time, has_waited: bool) -> Result<(), Span> {
+            pub fn may_send(&mut self, now: Time) -> Result<(), Span> {
                 match self {
-                    $(Budget::$name(budget) => budget.may_send(now, has_waited),)*
-                }
-            }
-
-            /// [`RetryBudget::waits_no_longer`].
-            pub fn waits_no_longer(&mut self) {
-                match self {
-                    $(Budget::$name(budget) => budget.waits_no_longer(),)*
+                    $(Budget::$name(budget) => budget.may_send(now),)*
                 }
             }
 
