@@ -75,7 +75,7 @@ fn of_line(line: &str, format: LogFormat, name: &str) -> Result<String, String> 
 /// The parts of a line: words, and what stands within quotes or brackets.
 fn split(line: &str) -> Vec<String> {
     let mut parts = Vec::new();
-    let mut characters = line.chars().peekable();
+    let mut characters = line.chars();
     while let Some(first) = characters.next() {
         let end = match first {
             ' ' => continue,

@@ -310,7 +310,7 @@ faults: [{{at: 10s, for: 10s, kill: {{component: c}}}}]
 fn what_cannot_be_is_refused_by_name() {
     let of = |balancer: &str| {
         refused(&format!(
-            "version: 1\nrun: {{duration: 1s}}\nworkloads: {{w: {{arrivals: {{constant: 1/s}}, call: lb}}}}\ncomponents:\n  lb: {{kind: load_balancer, to: a, {balancer}}}\n  a: {{kind: database, operations: {{default: 1ms}}}}\n"
+            "version: 1\nrun: {{duration: 1s}}\nworkloads: {{w: {{arrivals: {{constant: 1/s}}, call: lb}}}}\ncomponents:\n  lb: {{kind: load_balancer, to: [a, b], {balancer}}}\n  a: {{kind: database, operations: {{default: 1ms}}}}\n  b: {{kind: database, operations: {{default: 1ms}}}}\n"
         ))
     };
     let says = |balancer: &str, words: &str| {
@@ -323,5 +323,6 @@ fn what_cannot_be_is_refused_by_name() {
     says("health_check: {haproxy: {op: ping}}", "not supported yet");
     says("panic_threshold: 50%", "has no effect");
     says("algorithm: maglev, slow_start: 10s", "no effect");
+    says("max_targets: 1", "has 2 targets");
     says("outlier_ejection: {max_ejected: 0%}", "nobody is ever ejected");
 }

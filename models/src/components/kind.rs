@@ -258,6 +258,12 @@ pub trait Kind: Component + Sized {
         false
     }
 
+    /// How many replicas it may choose among.
+    fn targets_max(settings: &Self::Settings) -> Option<u32> {
+        let _ = settings;
+        None
+    }
+
     /// When it closes connections that its callers keep.
     fn closing(settings: &Self::Settings) -> Closing {
         let _ = settings;

@@ -76,6 +76,9 @@ pub struct Settings {
     /// How it learns which replicas have become ready, or are about to leave. `instant` is an idealisation.
     #[setting(default = "instant")]
     pub discovery: DiscoverySettings,
+    /// Replicas that may be registered; more are an error. AWS' balancers take 1,000, a Network Load Balancer 500 in a zone.
+    #[setting(range = "1..=1000000")]
+    pub max_targets: Option<u32>,
     /// Targets that each instance calls, where it does not call all.
     pub subset: Option<SubsetSettings>,
     /// Gives replicas that have just come up their share of the calls bit by bit. Without it, they get all of it at once.
@@ -202,6 +205,10 @@ impl Kind for LoadBalancer {
 
     fn needs_keys(settings: &Settings) -> bool {
         settings.algorithm.goes_by_key()
+    }
+
+    fn targets_max(settings: &Settings) -> Option<u32> {
+        settings.max_targets
     }
 
     fn follows_connections(settings: &Settings) -> bool {

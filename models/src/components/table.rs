@@ -147,6 +147,10 @@ macro_rules! settings_by_kind {
             pub fn knows_at_once(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::knows_at_once(s))
             }
+            /// How many replicas it may choose among.
+            pub fn targets_max(&self) -> Option<u32> {
+                each_kind!(self, s, Part => <Part as Kind>::targets_max(s))
+            }
             /// When it closes connections that its callers keep.
             pub fn closing(&self) -> Closing {
                 each_kind!(self, s, Part => <Part as Kind>::closing(s))

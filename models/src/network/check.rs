@@ -117,6 +117,25 @@ pub(super) fn check(scenario: &Scenario, directory: &Directory, problems: &mut P
     check_ties(scenario, directory, problems);
     check_publishers(scenario, directory, problems);
     check_distances(scenario, directory, problems);
+    check_targets(scenario, directory, problems);
+}
+
+/// Balancers that have more targets than they may have.
+fn check_targets(scenario: &Scenario, directory: &Directory, problems: &mut Problems) {
+    for entry in &scenario.components {
+        let (name, settings) = (entry.name.as_str(), &entry.value.settings);
+        let Some(most) = settings.targets_max() else { continue };
+        let links = settings.links();
+        let targets = links.iter().flat_map(|(_, link)| &link.to);
+        let found = targets.filter_map(|target| find_component(directory, name, target.to.as_str()));
+        let count: u64 = found.map(|to| u64::from(directory.components[to].replicas)).sum();
+        if count > u64::from(most) {
+            let message = format!("`{name}` has {count} targets, and `max_targets` is {most}");
+            let at = TreePath::of(&["components", name, "max_targets"]);
+            let help = "spread them over several balancers, or raise `max_targets`";
+            problems.push(Problem::error("too_many_targets", entry.name_span, message).path(at).help(help));
+        }
+    }
 }
 
 /// Callers who are to be sent to the nearest target, where nobody can know which that is.
