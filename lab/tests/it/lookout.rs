@@ -324,5 +324,6 @@ fn what_cannot_be_is_refused_by_name() {
     says("panic_threshold: 50%", "has no effect");
     says("algorithm: maglev, slow_start: 10s", "no effect");
     says("max_targets: 1", "has 2 targets");
+    says("algorithm: {maglev: {by: client}}", "to one target");
     says("outlier_ejection: {max_ejected: 0%}", "nobody is ever ejected");
 }

@@ -39,6 +39,15 @@ use shares::Shares;
 use slow_start::{SlowStartSettings, Warming};
 use smooth::Smooth;
 
+/// What is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum HashedBy {
+    /// The data key of the request.
+    Key,
+    /// The client that sent it, so that all its calls go to one target (`ip_hash`, sticky sessions).
+    Client,
+}
+
 /// How a target is chosen for each call.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub enum AlgorithmSettings {
@@ -71,6 +80,9 @@ pub enum AlgorithmSettings {
     },
     /// By the key's place on a ring of hashes, so that calls with one key go to one target.
     RingHash {
+        /// What decides where a call goes.
+        #[setting(default = "key")]
+        by: HashedBy,
         /// Least places on the ring. Envoy's default (`minimum_ring_size`).
         #[setting(default = 1024, range = "1..=8388608")]
         min_size: u32,
@@ -84,6 +96,9 @@ pub enum AlgorithmSettings {
     },
     /// By the key, through Maglev's table: an even spread that changes little when targets come and go.
     Maglev {
+        /// What decides where a call goes.
+        #[setting(default = "key")]
+        by: HashedBy,
         /// Rows of the table, a prime number. Envoy's default.
         #[setting(default = 65537, range = "2..=5000011")]
         table_size: u32,
@@ -116,17 +131,17 @@ impl AlgorithmSettings {
         }
     }
 
-    /// Whether calls with different keys go to different targets, so that calls must say which data they are about.
-    pub fn goes_by_key(&self) -> bool {
+    /// What it hashes, where that decides: calls must say it.
+    pub fn hashes(&self) -> Option<HashedBy> {
         match self {
-            AlgorithmSettings::RingHash { .. } | AlgorithmSettings::Maglev { .. } => true,
+            AlgorithmSettings::RingHash { by, .. } | AlgorithmSettings::Maglev { by, .. } => Some(*by),
             AlgorithmSettings::RoundRobin
             | AlgorithmSettings::WeightedRoundRobin
             | AlgorithmSettings::Random
             | AlgorithmSettings::LeastConnections
             | AlgorithmSettings::PowerOfTwo { .. }
             | AlgorithmSettings::PeakEwma { .. }
-            | AlgorithmSettings::Locality { .. } => false,
+            | AlgorithmSettings::Locality { .. } => None,
         }
     }
 
@@ -189,6 +204,8 @@ pub trait World {
     fn draw(&mut self) -> Draw;
     /// The data that it is about.
     fn key(&mut self) -> u64;
+    /// The client that it came from.
+    fn client(&mut self) -> u64;
     /// The instant.
     fn now(&self) -> Time;
 }
@@ -204,8 +221,8 @@ enum Way {
     FewestByWeight(FewestByWeight),
     PowerOfTwo { choices: usize, loads: Vec<u32>, swapped: Vec<(usize, usize)> },
     PeakEwma(PeakEwma),
-    Ring(Box<Ring>),
-    Maglev(Box<Maglev>),
+    Ring { by: HashedBy, ring: Box<Ring> },
+    Maglev { by: HashedBy, maglev: Box<Maglev> },
     Nearest(Nearest),
 }
 
@@ -229,11 +246,11 @@ impl Way {
             AlgorithmSettings::PeakEwma { decay, initial } => {
                 Way::PeakEwma(PeakEwma::new(count, decay.0, initial.map(|initial| initial.0)))
             }
-            AlgorithmSettings::RingHash { min_size, max_size, max_load } => {
-                Way::Ring(Box::new(Ring::new(weights, *min_size, *max_size, *max_load)))
+            AlgorithmSettings::RingHash { by, min_size, max_size, max_load } => {
+                Way::Ring { by: *by, ring: Box::new(Ring::new(weights, *min_size, *max_size, *max_load)) }
             }
-            AlgorithmSettings::Maglev { table_size, max_load } => {
-                Way::Maglev(Box::new(Maglev::new(weights, *table_size, *max_load)))
+            AlgorithmSettings::Maglev { by, table_size, max_load } => {
+                Way::Maglev { by: *by, maglev: Box::new(Maglev::new(weights, *table_size, *max_load)) }
             }
             AlgorithmSettings::Locality { overprovisioning } => {
                 Way::Nearest(Nearest::new(distances, *overprovisioning))
@@ -257,8 +274,8 @@ impl Way {
     fn set_usable(&mut self, target: usize, weight: f64, is_usable: bool) {
         match self {
             Way::RoundRobin { .. } | Way::Random | Way::PowerOfTwo { .. } | Way::PeakEwma(_) => {}
-            Way::Ring(ring) => ring.set_usable(target, is_usable),
-            Way::Maglev(maglev) => maglev.set_usable(target, is_usable),
+            Way::Ring { ring, .. } => ring.set_usable(target, is_usable),
+            Way::Maglev { maglev, .. } => maglev.set_usable(target, is_usable),
             Way::Nearest(nearest) => nearest.set_usable(target, is_usable),
             Way::Weighted(smooth) => smooth.set_usable(target, is_usable),
             Way::RandomByWeight { usable, .. } => usable.set(target, if is_usable { weight } else { 0.0 }),
@@ -429,8 +446,8 @@ impl Choosing {
                 Some(target)
             }
             Way::PeakEwma(ewma) => ewma.choose(world.now(), &mut world.draw(), beliefs),
-            Way::Ring(ring) => ring.choose(world.key(), usable),
-            Way::Maglev(maglev) => maglev.choose(world.key(), usable),
+            Way::Ring { by, ring } => ring.choose(hashed(*by, world), usable),
+            Way::Maglev { by, maglev } => maglev.choose(hashed(*by, world), usable),
             Way::Nearest(nearest) => nearest.choose(|| world.draw()),
         }
     }
@@ -463,10 +480,18 @@ impl Choosing {
             Way::FewestByWeight(fewest) => fewest.end(target),
             Way::PowerOfTwo { loads, .. } => loads[target] -= 1,
             Way::PeakEwma(ewma) => ewma.end(target),
-            Way::Ring(ring) => ring.end(target),
-            Way::Maglev(maglev) => maglev.end(target),
+            Way::Ring { ring, .. } => ring.end(target),
+            Way::Maglev { maglev, .. } => maglev.end(target),
             Way::RoundRobin { .. } | Way::Weighted(_) | Way::Random | Way::RandomByWeight { .. } | Way::Nearest(_) => {}
         }
+    }
+}
+
+/// What decides where a call goes.
+fn hashed(by: HashedBy, world: &mut impl World) -> u64 {
+    match by {
+        HashedBy::Key => world.key(),
+        HashedBy::Client => world.client(),
     }
 }
 
@@ -524,6 +549,10 @@ mod tests {
 
         fn key(&mut self) -> u64 {
             self.0 & 0xffff_ffff
+        }
+
+        fn client(&mut self) -> u64 {
+            self.0 & 0xf
         }
 
         fn now(&self) -> Time {
@@ -618,6 +647,16 @@ mod tests {
             loads[choosing.choose(&mut Nth(n)).expect("both are up")] += 1;
         }
         assert_eq!(loads, [10, 20]);
+    }
+
+    #[test]
+    fn a_client_stays_with_its_target() {
+        for text in ["{ring_hash: {by: client}}", "{maglev: {by: client, table_size: 251}}"] {
+            let mut choosing = choosing(text, &[1.0; 5]);
+            let first: Vec<Option<usize>> = (0..16).map(|n| choosing.choose(&mut Nth(n))).collect();
+            assert!(first.iter().collect::<std::collections::BTreeSet<_>>().len() > 1, "{text}: {first:?}");
+            (16..100).for_each(|n| assert_eq!(choosing.choose(&mut Nth(n)), first[n as usize % 16], "{text}"));
+        }
     }
 
     #[test]

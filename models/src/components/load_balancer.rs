@@ -31,7 +31,7 @@ use crate::balancing::health_check::{HealthCheckSettings, OrInstant};
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::balancing::slow_start::SlowStartSettings;
 use crate::balancing::subset::{Instance, SubsetSettings};
-use crate::balancing::{AlgorithmSettings, Choosing, World};
+use crate::balancing::{AlgorithmSettings, Choosing, HashedBy, World};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::flaw::Flaw;
 use crate::policies::not_yet::NotYet;
@@ -204,7 +204,11 @@ impl Kind for LoadBalancer {
     }
 
     fn needs_keys(settings: &Settings) -> bool {
-        settings.algorithm.goes_by_key()
+        settings.algorithm.hashes() == Some(HashedBy::Key)
+    }
+
+    fn goes_by_client(settings: &Settings) -> bool {
+        settings.algorithm.hashes() == Some(HashedBy::Client)
     }
 
     fn targets_max(settings: &Settings) -> Option<u32> {
@@ -355,6 +359,10 @@ impl World for Asking<'_, '_> {
 
     fn key(&mut self) -> u64 {
         self.cx.data_key(self.call)
+    }
+
+    fn client(&mut self) -> u64 {
+        self.cx.client(self.call)
     }
 
     fn now(&self) -> Time {

@@ -58,8 +58,8 @@ pub(super) enum Source {
         key: Key,
         /// How many it has made.
         made: u32,
-        /// The data that the call is about.
-        data_key: u64,
+        /// The data that the call is about, and the client that it came from.
+        about: (u64, u64),
     },
 }
 
@@ -78,7 +78,14 @@ impl World for Asking<'_, '_> {
     fn key(&mut self) -> u64 {
         match self.source {
             Source::Call(call) => self.cx.data_key(*call),
-            Source::Copy { data_key, .. } => *data_key,
+            Source::Copy { about, .. } => about.0,
+        }
+    }
+
+    fn client(&mut self) -> u64 {
+        match self.source {
+            Source::Call(call) => self.cx.client(*call),
+            Source::Copy { about, .. } => about.1,
         }
     }
 

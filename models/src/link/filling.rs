@@ -48,7 +48,7 @@ impl Link {
         adder.begun = adder.begun.wrapping_add(1);
         let begun = adder.begun;
         let key = Key::from_bits(self.plan.key).child(part.wrapping_add(1), begun);
-        let mut source = Source::Copy { key, made: 0, data_key: key.bits() };
+        let mut source = Source::Copy { key, made: 0, about: (key.bits(), key.bits()) };
         let chosen = match self.own_pool().number_of(part) {
             Some(number) => Some(chosen_as(&self.plan, number)),
             None => self.choose(cx, &mut source),

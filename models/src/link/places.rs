@@ -57,7 +57,7 @@ impl Link {
 
     fn source_at_start(&self, nth: u32) -> Source {
         let key = Key::from_bits(self.plan.key).child(0, nth);
-        Source::Copy { key, made: 0, data_key: key.bits() }
+        Source::Copy { key, made: 0, about: (key.bits(), key.bits()) }
     }
 
     fn keep_open(&mut self, cx: &mut Cx<'_>, part: Option<u32>, chosen: Option<Chosen>, mut source: Source) {

@@ -282,7 +282,7 @@ impl Link {
             false => Source::Call(call),
             true => {
                 let key = cx.key(call).child(salt, a_try.ordinal);
-                Source::Copy { key, made: 0, data_key: cx.data_key(call) }
+                Source::Copy { key, made: 0, about: (cx.data_key(call), cx.client(call)) }
             }
         }
     }

@@ -206,6 +206,15 @@ fn check_clients(scenario: &Scenario, problems: &mut Problems) {
     if scenario.has_clients() {
         return;
     }
+    for entry in &scenario.components {
+        let settings = &entry.value.settings;
+        if settings.balancing().is_some() && settings.goes_by_client() {
+            let message = "`by: client` sends all calls to one target: each request comes from a client of its own";
+            let help = "say how many clients a workload has: `clients: 10k`";
+            let at = TreePath::of(&["components", entry.name.as_str(), "algorithm"]);
+            problems.push(Problem::error("no_effect", entry.name_span, message).path(at).help(help));
+        }
+    }
     scenario.each_link(|_, _, _, link| {
         if link.goes_by_client() {
             let message = "`by: client` limits nothing: each request comes from a client of its own";
