@@ -196,8 +196,8 @@ rows! {
         "least_connections" => "components.edge.algorithm=least_connections";
         "power_of_two" => "components.edge.algorithm=power_of_two";
         "peak_ewma" => "components.edge.algorithm=peak_ewma";
-        "ring_hash" => "components.edge.algorithm=ring_hash";
-        "maglev" => "components.edge.algorithm=maglev";
+        "ring_hash" => "components.edge.algorithm=ring_hash", "workloads.users.requests=[{key: {uniform: {keys: 10k}}}]";
+        "maglev" => "components.edge.algorithm=maglev", "workloads.users.requests=[{key: {uniform: {keys: 10k}}}]";
         "locality" => "components.edge.algorithm=locality";
     BALANCER "how balancers find out":
         "health_check" "haproxy" => "components.edge.health_check=haproxy";

@@ -141,6 +141,10 @@ impl<T: Setting> Setting for OrInstant<T> {
     fn describe(book: &mut Book) -> Shape {
         match T::describe(book) {
             Shape::NotYet => Shape::Scalar(&INSTANT),
+            Shape::AnyOf(mut shapes) => {
+                shapes.push(Shape::Scalar(&INSTANT));
+                Shape::AnyOf(shapes)
+            }
             settings => Shape::AnyOf(vec![settings, Shape::Scalar(&INSTANT)]),
         }
     }
