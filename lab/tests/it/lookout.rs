@@ -91,6 +91,31 @@ fn a_pause_shorter_than_the_probes_need_goes_unnoticed() {
     assert_eq!(metrics::value(&result, "components.lb.health_check.detection.mean").ok(), Some(None));
 }
 
+/// Ten balancers that probe five hundred replicas every second for an hour send 18 million probes. What happens is a call a second, and, when a
+/// replica dies, one look of each balancer.
+#[test]
+fn probes_cost_nothing_while_nothing_changes() {
+    let with = |check: &str, faults: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 1h}}
+workloads: {{w: {{arrivals: {{constant: 1/s}}, call: {{to: lb, timeout: 1s}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app, instances: 10{check}}}
+  app: {{kind: service, replicas: 500, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{faults}]
+"
+        ))
+        .run
+        .events
+    };
+    let check = ", health_check: {interval: 1s, timeout: 1s, failures: 3, successes: 2}";
+    let fault = "{at: 30m, kill: {component: app, replica: 7}}";
+    assert_eq!(with(check, ""), with("", ""));
+    let looks = with(check, fault).abs_diff(with("", fault));
+    assert!(looks <= 10, "{looks}");
+}
+
 #[test]
 fn a_link_checks_for_itself() {
     let result = run("version: 1
