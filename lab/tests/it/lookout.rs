@@ -113,7 +113,8 @@ faults: [{faults}]
     let fault = "{at: 30m, kill: {component: app, replica: 7}}";
     assert_eq!(with(check, ""), with("", ""));
     let looks = with(check, fault).abs_diff(with("", fault));
-    assert!(looks <= 10, "{looks}");
+    // One look each; and the few calls that went to the dead replica took no time.
+    assert!(looks <= 20, "{looks}");
 }
 
 #[test]
