@@ -3,7 +3,7 @@
 use language::document::Override;
 use language::places::in_file_order;
 use language::{Loaded, Options, Refused, Text};
-use settings::{Path, Problem, Problems};
+use settings::{Node, Path, Problem, Problems, Value};
 
 use crate::objectives;
 
@@ -51,7 +51,9 @@ fn with_metrics(mut refused: Refused) -> Refused {
     objectives::check(&loaded, &mut problems);
     let mut all = Problems::new();
     refused.problems.into_iter().for_each(|problem| all.push(problem));
-    problems.iter().filter(|problem| stands(problem, &touched)).for_each(|problem| all.push(problem.clone()));
+    let is_meant = |problem: &&Problem| !may_name_a_broken_fault(problem, &touched, &loaded.document);
+    let standing = problems.iter().filter(|problem| stands(problem, &touched)).filter(is_meant);
+    standing.for_each(|problem| all.push(problem.clone()));
     refused.problems = in_file_order(all, &loaded.plain, &loaded.document, &loaded.sources);
     refused
 }
@@ -82,6 +84,24 @@ fn stands(problem: &Problem, touched: &[Path]) -> bool {
     };
     let skipped = usize::from(section == "links");
     !is_mended || parts.nth(skipped).is_some_and(|figure| !is_figure(figure))
+}
+
+/// Whether a problem is about the name of a fault or event, and a broken one in the file may have that name.
+fn may_name_a_broken_fault(problem: &Problem, touched: &[Path], document: &Node) -> bool {
+    const SECTIONS: [&str; 2] = ["faults", "events"];
+    let is_broken = |path: &Path| path.segments().first().is_some_and(|first| SECTIONS.contains(&first.as_str()));
+    if !problem.path.segments().iter().any(|part| part == "recovers") || !touched.iter().any(is_broken) {
+        return false;
+    }
+    let wanted = problem.message.split('`').nth(1);
+    let may_be_it = |entry: &Node| match entry.entry("name") {
+        Some(name) => name.value.as_text().is_none() || name.value.as_text() == wanted,
+        None => entry.entries().is_none(),
+    };
+    SECTIONS.iter().filter_map(|section| document.at(section)).any(|section| match &section.value {
+        Value::List(entries) => entries.iter().any(may_be_it),
+        Value::Map(_) | Value::Scalar { .. } | Value::Null => true,
+    })
 }
 
 /// Whether any declared figure has this name, or a name that begins with this word.

@@ -159,8 +159,7 @@ impl Repair {
 
     /// Whether a problem is caused by a repair that removed the name of an operation.
     pub(crate) fn explains(&self, problem: &Problem) -> bool {
-        let says_which =
-            |path: &Path| path.segments().iter().any(|part| matches!(part.as_str(), "op" | "requests" | "handlers"));
+        let says_which = names_operations;
         let place = problem.path.segments();
         let around = &place[..place.len().saturating_sub(1)];
         match problem.code {
@@ -170,6 +169,10 @@ impl Repair {
                     || self.touched.iter().any(|touched| touched.segments().starts_with(around))
             }
             "call_cycle" => self.touched.iter().any(says_which),
+            "unknown_name" if problem.message.starts_with("no operation") => {
+                let is_workload = |path: &Path| path.segments().first().is_some_and(|first| first == "workloads");
+                self.touched.iter().any(|path| says_which(path) || is_workload(path))
+            }
             _ => false,
         }
     }
@@ -179,14 +182,22 @@ impl Repair {
         let sections = |names: &[&str]| {
             self.touched.iter().any(|path| path.segments().first().is_some_and(|first| names.contains(&first.as_str())))
         };
+        // The warm-up may be what cannot be read.
+        let depends = problem.code == "too_early" && sections(&["run"]);
         let words = || problem.message.split('`').skip(1).step_by(2).flat_map(|words| words.split(['.', ' ', '[']));
         let mentions =
             words().any(|word| self.touched.iter().any(|path| path.segments().get(1).is_some_and(|name| name == word)));
         problem.severity == settings::Severity::Error
             && !self.has_touched(&problem.path)
             && !mentions
+            && !depends
             && !sections(&["hosts", "regions"])
     }
+}
+
+/// Whether operations are named at a path.
+fn names_operations(path: &Path) -> bool {
+    path.segments().iter().any(|part| matches!(part.as_str(), "op" | "requests" | "handlers"))
 }
 
 /// The place of a problem; for a missing key, the place where it would be.

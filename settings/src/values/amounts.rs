@@ -144,8 +144,11 @@ impl Scalar for Size {
         }
     }
 
+    /// In the unit that makes the shortest number: `400MB`, not `390625KiB`.
     fn format(&self) -> String {
-        format_units(self.0, &SIZES)
+        let divides = |unit: &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(unit.1);
+        let (name, unit) = SIZES.iter().filter(divides).max_by_key(|(_, unit)| *unit).unwrap_or(&("B", 1));
+        format!("{}{name}", self.0 / unit)
     }
 }
 

@@ -127,6 +127,7 @@ fn sizes_read_and_write() {
         ("10MB", 10_000_000, "10MB"),
         ("1.5KiB", 1536, "1536B"),
         ("2048KiB", 2 << 20, "2MiB"),
+        ("400MB", 400_000_000, "400MB"),
         ("0B", 0, "0B"),
     ] {
         round_trip(text, Size(bytes), written);

@@ -10,9 +10,9 @@ pub(super) fn perhaps(c: &mut Choices<'_>, text: &mut String, nth: usize) {
     text.push_str(c.of(&[
         "    memory: {base: 1MB, per_call: 20KB}\n",
         "    memory: {limit: 2MB, per_call: 300KB}\n",
-        "    memory: {limit: 40MB, base: 1MB, per_call: 1MB, commit: reserved}\n",
+        "    memory: {limit: 40MB, request: 1MB, base: 1MB, per_call: 1MB, commit: reserved}\n",
         "    memory: {per_call: 10KB}\n    gc: {heap: 20MB, young: 500KB, pause: {exp: 1ms}, copy: 10MB/s}\n",
-        "    memory: {limit: 400MB, base: 1MB, per_call: 200KB}\n    gc: {heap: 4MB, start_at: 30%, copy: 20MB/s}\n",
+        "    memory: {limit: 400MB, request: 1MB, base: 1MB, per_call: 200KB}\n    gc: {heap: 4MB, start_at: 30%, copy: 20MB/s}\n",
         "    gc: {go: {copy: 10MB/s, pause: 3ms}}\n",
         "    listen: {backlog: 2}\n    threads_max: 6\n",
     ]));
@@ -21,7 +21,10 @@ pub(super) fn perhaps(c: &mut Choices<'_>, text: &mut String, nth: usize) {
         text.push_str(c.of(&["    restart: {base: 300ms, max: 2s, reset: 4s}\n", ""]));
     }
     let allocates = c.of(&["        - {allocate: 100KB}\n", "        - {allocate: 1MB}\n", ""]);
-    let service = text.split_off(at);
+    let mut service = text.split_off(at);
+    if !service.contains("    hosts: box\n") {
+        service = service.replace("request: 1MB, ", "");
+    }
     let allocating = |op: &str| format!("      {op}:\n{allocates}");
     text.push_str(
         &service.replace("      default:\n", &allocating("default")).replace("      other:\n", &allocating("other")),
