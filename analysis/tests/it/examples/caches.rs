@@ -10,7 +10,7 @@ fn own(result: &RunResult, component: &str, figure: &str) -> f64 {
     result.components[component].own.value(figure).unwrap_or_else(|| panic!("{component} has no {figure}"))
 }
 
-/// So many seeds of a variant.
+/// Results of a variant for the seeds from 1 to `count`.
 fn seeds(name: &str, variant: &str, count: u64) -> Vec<RunResult> {
     (1..=count).into_par_iter().map(|seed| shipped_with(name, Some(variant), &[], Some(seed))).collect()
 }

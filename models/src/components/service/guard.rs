@@ -87,7 +87,7 @@ impl Guard {
     pub(super) fn rebuild(&mut self, now: Time) {
         self.begun.clear();
         self.called.clear();
-        // All timers of a replica that has crashed are gone.
+        // The engine has cancelled the replica's timers.
         self.due = None;
         self.rate.iter_mut().for_each(|rate| rate.rebuild(now));
         self.limit.iter_mut().for_each(|limit| limit.rebuild(now));
