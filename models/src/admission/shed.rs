@@ -275,7 +275,7 @@ mod tests {
     /// A window of 100 ms whose calls over the link took 60 ms on average is one of overload.
     #[test]
     fn a_slow_dependency_moves_the_level_and_a_fast_one_moves_it_back() {
-        let mut shed = shed("{latency: {link: db, over: 50ms}}");
+        let mut shed = shed("{latency: {link: db, over: 50ms, increase: 5%}}");
         let mut window = |number: u64, took: Span| {
             let admitted = (0..1_000).filter(|n| shed.admits(number * 100 * MS, caller(2, *n), 0, 1)).count();
             shed.took(took);
@@ -284,13 +284,16 @@ mod tests {
         assert_eq!(window(0, 60 * MS), (1_000, None));
         let (admitted, told) = window(1, 40 * MS);
         assert!((900..=950).contains(&admitted) && told == Some("shedding_begins"), "{admitted} {told:?}");
-        // 40 ms is no overload, and 1 % comes back.
+        // 40 ms is no overload, and 5 % come back, which is more than any rank has.
         let (again, _) = window(2, 60 * MS);
-        assert!(again >= admitted && again <= admitted + 10, "{again} after {admitted}");
+        assert!(again > admitted, "{again} after {admitted}");
         let (fewer, _) = window(3, 40 * MS);
         assert!(fewer < again);
-        let (last, told) = (4..40).map(|number| window(number, MS)).next_back().expect("a window");
-        assert_eq!((last, told), (1_000, None));
+        let mut last = (0, None);
+        for number in 4..40 {
+            last = window(number, MS);
+        }
+        assert_eq!(last, (1_000, None));
     }
 
     #[test]

@@ -291,7 +291,7 @@ impl Component for Cache {
                 }
                 Next::WAIT
             }
-            FLUSH => self.flush(cx),
+            FLUSH => self.flush(cx, timer.data == 1),
             _ if !cx.is_open(timer.call()) => Next::WAIT,
             GIVE_UP => self.go_past(cx, timer.call()),
             _ => self.look_up(cx, timer.call()),

@@ -28,6 +28,7 @@ mod calling;
 mod check;
 mod execute;
 mod guard;
+mod guarding;
 mod instances;
 mod interpreter;
 mod lag;

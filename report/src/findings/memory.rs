@@ -75,8 +75,8 @@ pub(super) fn overflows(result: &RunResult) -> Vec<Finding> {
         let mut draft = Draft::new("accept_queue", about(name));
         let count = draft.metric("dropped", Unit::Count, format!("components.{name}.listen.overflows"), dropped);
         let text = format!(
-            "The accept queue of {name} was full: {count} requests to connect were dropped, and their callers waited 1 s, 3 s and \
-             longer before they asked again."
+            "The accept queue of {name} was full: {count} requests to connect were dropped, and a caller \
+             repeats one after a second at the earliest."
         );
         found.push((dropped, draft.say(Severity::Warning, text)));
     }

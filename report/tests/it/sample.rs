@@ -214,7 +214,7 @@ pub(crate) fn storm() -> RunResult {
         wasted_work: Some(0.22),
         ..ComponentResult::default()
     };
-    database.own.insert("pauses", Unit::Number, Some(0.0));
+    database.own.insert("checkpoints", Unit::Number, Some(0.0));
     result.components.insert("db".to_owned(), database);
     result.links.entry("shoppers".to_owned()).or_default().insert(
         "call".to_owned(),

@@ -320,7 +320,7 @@ components:
 ";
     let found = told(yaml, &[]);
     is_told(&found, Severity::Warning, "Hosts box had no port for");
-    is_told(&found, Severity::Warning, "could not create a thread for them");
+    is_told(&found, Severity::Warning, "db refused");
     let found = told(yaml, &["components.db.threads_max=5", "hosts.box.ephemeral_ports=1000"]);
     is_told(&found, Severity::Warning, "The accept queue of db was full");
 }

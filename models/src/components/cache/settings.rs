@@ -35,7 +35,7 @@ pub struct BehindSettings {
 pub enum ModeSettings {
     /// Cache-aside: callers fetch what they miss and write it back.
     Aside,
-    /// Read-through and write-through: the cache itself reads and writes. What it has asked for it keeps, whoever has given up.
+    /// Read-through and write-through: the cache itself reads and writes. It keeps what it has fetched even if the reader has given up.
     Through,
     /// Write-behind: writes are answered at once and passed on later; what was not is lost in a crash.
     Behind(BehindSettings),
@@ -55,7 +55,7 @@ pub enum OnWriteSettings {
 /// A miss gets a token without which nothing is written back.
 #[derive(Clone, Debug, PartialEq, Setting)]
 pub struct LeaseSettings {
-    /// Longest time for which others wait for whoever has the token; then another one gets a new token. memcached at Facebook: 10 s.
+    /// Time after which an unused token is replaced by one for the next reader that misses. memcached at Facebook: 10 s.
     #[setting(default = "10s")]
     pub every: Duration,
 }
@@ -126,11 +126,11 @@ pub struct Settings {
     /// For how long it is remembered that there is nothing: that `to` has answered `client_error` (as 404).
     #[setting(live)]
     pub negative_ttl: Option<Duration>,
-    /// Reads entries anew before they expire, at random (Vattani, Chierichetti and Lowenstein, 2015). Whoever does so waits for it, unless
+    /// Reads entries anew before they expire, at random (Vattani, Chierichetti and Lowenstein, 2015). The reader that does so waits for it, unless
     /// `stale_while_revalidate` is written.
     pub early_expiry: Option<EarlyExpirySettings>,
     /// A miss gets a token, one at a time for each entry, without which nothing is written back; a write that makes the cache forget voids it (Nishtala
-    /// et al., *Scaling Memcache at Facebook*, 2013). Other misses wait for whoever has it.
+    /// et al., *Scaling Memcache at Facebook*, 2013). Other readers that miss wait for the holder of the token.
     pub lease: Option<LeaseSettings>,
     /// Number of instances. Each has `capacity` entries of its own, and callers take any.
     #[setting(default = 1, range = "1..=10000")]
@@ -173,7 +173,7 @@ impl Settings {
         }
     }
 
-    /// Whether what was asked for is kept even if whoever asked has given up.
+    /// Whether a fetched value is kept even if its reader has given up.
     pub(super) fn reads_itself(&self) -> bool {
         match &self.mode {
             ModeSettings::Aside => false,

@@ -24,8 +24,8 @@ pub(super) struct Unsent {
     pub(super) dirty: BTreeMap<u64, Dirty>,
     /// How many are on their way.
     pub(super) on_their_way: u64,
-    /// Whether a flush is to come.
-    pub(super) is_set: bool,
+    /// Whether a flush is to come: of what came first, and of what is sent again.
+    pub(super) is_set: [bool; 2],
 }
 
 impl Unsent {

@@ -1,6 +1,6 @@
 //! Writes: what they do to entries, and those that are passed on later.
 
-use sim_core::{CallId, Cx, Next, Outcome, Time, Timer};
+use sim_core::{CallId, Class, Cx, Next, Outcome, Time, Timer};
 
 use super::facts::Fact;
 use super::measures::LOST;
@@ -30,16 +30,24 @@ impl Cache {
             self.measures.merged += before.writes;
             cx.end_branch(before.twin);
         }
-        let Some(every) = self.settings.flush().filter(|_| !self.unsent.is_set) else { return };
-        self.unsent.is_set = true;
+        let is_again = dirty.tried > 0;
+        let is_set = &mut self.unsent.is_set[usize::from(is_again)];
+        let Some(every) = self.settings.flush().filter(|_| !*is_set) else { return };
+        *is_set = true;
         // By the clock, whenever the first of them came.
         let delay = every.0 - cx.now() % every.0;
-        cx.chore_after(delay, Timer { what: FLUSH, data: 0 });
+        let timer = Timer { what: FLUSH, data: u64::from(is_again) };
+        if is_again {
+            // No run of finite work goes on only because this never succeeds.
+            cx.chore_after(delay, timer);
+        } else {
+            cx.after(delay, Class::First, timer);
+        }
     }
 
     /// Passes on what was written.
-    pub(super) fn flush(&mut self, cx: &mut Cx<'_>) -> Next {
-        self.unsent.is_set = false;
+    pub(super) fn flush(&mut self, cx: &mut Cx<'_>, is_again: bool) -> Next {
+        self.unsent.is_set[usize::from(is_again)] = false;
         for (_, Dirty { twin, data, writes, tried }) in std::mem::take(&mut self.unsent.dirty) {
             self.unsent.on_their_way += writes;
             self.measures.flushed += 1;
@@ -66,7 +74,7 @@ impl Cache {
             self.measures.merged += writes;
             cx.end_branch(twin);
         } else {
-            self.keep_unsent(cx, Dirty { twin, data, writes, tried: tried.wrapping_add(1) });
+            self.keep_unsent(cx, Dirty { twin, data, writes, tried: tried.saturating_add(1) });
         }
         Next::WAIT
     }

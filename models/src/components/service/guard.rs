@@ -1,32 +1,28 @@
-//! What bounds and turns away the calls of a replica beside its queue: a rate limit, a limit of concurrency, shedding.
-//!
-//! Who comes is asked for its rate, then shed, and then waits in the queue like everybody. The limit of concurrency stands
-//! behind the queue: as places of the door where a task holds its worker to its end, else as a bound on the calls that have begun.
+//! The limits of a replica beside its queue, and their state: a rate limit, a concurrency limit, shedding.
 
-use sim_core::calendar::{Class, TimerId};
-use sim_core::{CallId, Cx, Figures, Next, Outcome, Span, Time, Timer};
+use sim_core::calendar::TimerId;
+use sim_core::{Figures, Time};
 
-use super::replica::{GUARDED, Service};
 use crate::admission::AdmissionSettings;
-use crate::admission::shed::{Caller, Shed};
+use crate::admission::shed::Shed;
 use crate::policies::concurrency::Bulkhead;
-use crate::policies::gate::{Asking, End, Gate, Permit, Verdict};
+use crate::policies::gate::{Gate, Permit};
 use crate::policies::rate_limit::RateLimit;
 
 /// The guard of one replica.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
-    rate: Option<RateLimit>,
-    limit: Option<Bulkhead>,
-    shed: Option<Shed>,
+    pub(super) rate: Option<RateLimit>,
+    pub(super) limit: Option<Bulkhead>,
+    pub(super) shed: Option<Shed>,
     /// The link whose calls shedding looks at.
     watched: Option<u16>,
     /// By strand: when its call began, and with which permit.
-    begun: Vec<(Time, Permit)>,
+    pub(super) begun: Vec<(Time, Permit)>,
     /// By strand: when it made the call over the watched link for whose answer it waits.
     called: Vec<Option<Time>>,
     /// For when its timer is set.
-    due: Option<(Time, TimerId)>,
+    pub(super) due: Option<(Time, TimerId)>,
 }
 
 impl Guard {
@@ -91,7 +87,7 @@ impl Guard {
     pub(super) fn rebuild(&mut self, now: Time) {
         self.begun.clear();
         self.called.clear();
-        // All timers of a replica that has crashed are gone.
+        // The engine has cancelled the replica's timers.
         self.due = None;
         self.rate.iter_mut().for_each(|rate| rate.rebuild(now));
         self.limit.iter_mut().for_each(|limit| limit.rebuild(now));
@@ -108,130 +104,5 @@ impl Guard {
         self.rate.iter().for_each(|rate| rate.figures(now, figures));
         self.limit.iter().for_each(|limit| limit.figures_at_callee(now, figures));
         self.shed.iter().for_each(|shed| shed.figures(figures));
-    }
-}
-
-impl Service {
-    /// A call that arrives is turned away, because too many come or for the sake of others.
-    #[inline(never)]
-    pub(super) fn turned_away(&mut self, cx: &mut Cx<'_>, call: CallId, priority: u8) -> Option<Next> {
-        let now = cx.now();
-        let (held, waiting) = (self.door.held(), self.door.line().len() as u64);
-        let places = u64::from(self.places().unwrap_or(u32::MAX));
-        let room = places.saturating_add(self.door.line().max().map_or(0, u64::from));
-        let began = self.frees_while_waiting;
-        let guard = self.guard.as_mut()?;
-        let client = cx.client(call);
-        if let Some(rate) = &mut guard.rate {
-            let (op, key) = (cx.profile(call).op, cx.data_key(call));
-            let mut who = Asking {
-                id: call.index(),
-                op,
-                key,
-                client,
-                priority,
-                is_retry: cx.is_retry(call),
-                // A rate limit leaves nothing to chance.
-                chance: &mut || 0.0,
-            };
-            if let Verdict::Refuse(refusal) = rate.ask(now, &mut who) {
-                let microseconds = refusal.retry_after.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
-                return Some(Next::reply(call, cx.answer(refusal.outcome).with_retry_after_us(microseconds)));
-            }
-        }
-        if let Some(shed) = &mut guard.shed {
-            let client = if client == 0 { cx.key(call).bits() } else { client };
-            let held = if began { guard.limit.as_ref().map_or(held, Bulkhead::held) } else { held };
-            let admits = shed.admits(now, Caller { priority, client }, held + waiting, room);
-            while let Some(what) = shed.told() {
-                cx.happened(what);
-            }
-            if !admits {
-                return Some(Next::reply(call, cx.answer(Outcome::Overload)));
-            }
-        }
-        None
-    }
-
-    /// Calls that may be served at once where a task holds its worker to its end: as many as there are workers, and as the limit
-    /// allows.
-    pub(super) fn places(&self) -> Option<u32> {
-        let workers = self.plan.terms.facts.workers;
-        let limit = self.guard.as_ref().and_then(|guard| guard.limit());
-        match (workers, limit) {
-            (workers, None) => workers,
-            (None, limit) => limit,
-            (Some(workers), Some(limit)) => Some(if self.frees_while_waiting { workers } else { workers.min(limit) }),
-        }
-    }
-
-    /// Whether the next call in line may begin as far as the limit goes.
-    #[inline]
-    pub(super) fn may_begin(&self) -> bool {
-        self.guard.as_ref().is_none_or(|guard| guard.has_room())
-    }
-
-    /// A call begins, with a strand of its own.
-    pub(super) fn guarded_begins(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId) {
-        let (now, since) = (cx.now(), cx.since(call));
-        let Some(guard) = &mut self.guard else { return };
-        if let Some(shed) = &mut guard.shed {
-            shed.waited(now - since);
-        }
-        let Some(limit) = &mut guard.limit else { return };
-        let permit = limit.hold(now);
-        let at = index as usize;
-        if guard.begun.len() <= at {
-            guard.begun.resize(at + 1, (0, Permit::default()));
-        }
-        guard.begun[at] = (now, permit);
-        self.settle_guard(cx);
-    }
-
-    /// The task of a strand is over, and has ended so.
-    pub(super) fn guarded_ended(&mut self, cx: &mut Cx<'_>, index: u32, outcome: Outcome) {
-        let now = cx.now();
-        let Some(guard) = &mut self.guard else { return };
-        let Some(limit) = &mut guard.limit else { return };
-        let (passed, permit) = guard.begun[index as usize];
-        let end = if outcome == Outcome::Cancelled { End::Dropped } else { End::Answered(outcome) };
-        limit.ended(now, permit, passed, end);
-        self.settle_guard(cx);
-    }
-
-    /// The limit does something by itself.
-    pub(super) fn guard_is_due(&mut self, cx: &mut Cx<'_>) -> Next {
-        let now = cx.now();
-        if let Some(guard) = &mut self.guard {
-            guard.due = None;
-            guard.limit.iter_mut().for_each(|limit| limit.came_due(now));
-        }
-        self.settle_guard(cx);
-        self.dispatch(cx);
-        Next::WAIT
-    }
-
-    /// The limit may have changed: places, timer, and what it tells of.
-    pub(super) fn settle_guard(&mut self, cx: &mut Cx<'_>) {
-        let places = self.places();
-        if self.door.places().capacity() != places {
-            self.door.adopt(cx.now(), places, self.plan.terms.admission.max());
-        }
-        let Some(guard) = &mut self.guard else { return };
-        let Some(limit) = &mut guard.limit else { return };
-        while let Some(what) = limit.told() {
-            cx.happened(what);
-        }
-        let at = limit.due().map(|at| at.max(cx.now()));
-        if at == guard.due.map(|(at, _)| at) {
-            return;
-        }
-        if let Some((_, timer)) = guard.due.take() {
-            cx.cancel(timer);
-        }
-        if let Some(at) = at {
-            let timer = Timer { what: GUARDED, data: 0 };
-            guard.due = Some((at, cx.after(at - cx.now(), Class::GivingUp, timer)));
-        }
     }
 }

@@ -41,7 +41,7 @@ pub struct EnvoyGradientSettings {
     pub percentile: Fraction,
 }
 
-/// So many updates in a row at the minimum bring a measurement about.
+/// Consecutive updates at the minimum after which the latency is measured again.
 const AT_MINIMUM_MOST: u32 = 5;
 
 /// The state of the limit.

@@ -24,10 +24,10 @@ pub struct GradientSettings {
     /// How far a limit that falls goes to where it should be at each step.
     #[setting(default = 0.2, range = "0.001..=1")]
     pub smoothing: f64,
-    /// So many times the shortest time is no reason to lower the limit.
+    /// Latency, as a multiple of the shortest one, up to which the limit is not lowered.
     #[setting(default = 2, range = "1..=1000")]
     pub tolerance: f64,
-    /// The shortest time is measured anew after so many attempts, and by chance up to twice as many.
+    /// Attempts after which the shortest latency is measured again; each time a number between this and twice this is drawn.
     #[setting(default = 1000, range = "1..=1000000000")]
     pub probe_interval: u32,
     /// What is left of the limit after a drop, before smoothing.

@@ -22,7 +22,7 @@ pub struct Gradient2Settings {
     /// The most that it becomes.
     #[setting(default = 200, range = "1..=10000000")]
     pub max: u32,
-    /// So many times the average is no reason to lower the limit.
+    /// Latency, as a multiple of the long-term average, up to which the limit is not lowered.
     #[setting(default = 1.5, range = "1..=1000")]
     pub tolerance: f64,
     /// How far the limit goes to where it should be at each step.

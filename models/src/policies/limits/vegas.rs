@@ -21,7 +21,7 @@ pub struct VegasSettings {
     /// How far the limit goes to where it should be at each step.
     #[setting(default = 1, range = "0.001..=1")]
     pub smoothing: f64,
-    /// The shortest time is measured anew after so many times the limit, times a number from 0.5 to 1, attempts.
+    /// The shortest latency is measured again after limit × this × a random number between 0.5 and 1 attempts.
     #[setting(default = 30, range = "1..=1000000")]
     pub probe_multiplier: u32,
 }
