@@ -52,8 +52,13 @@ impl Repair {
             std::cmp::Reverse(path.segments().iter().map(|segment| format!("{segment:0>12}")).collect::<Vec<_>>())
         });
         places.dedup();
-        let mut any = false;
+        let (mut any, before) = (false, self.touched.len());
         for (place, is_unknown) in places {
+            // Several problems of one part are mended with it.
+            let is_mended = |touched: &Path| place.segments().starts_with(touched.segments());
+            if self.touched[before..].iter().any(is_mended) {
+                continue;
+            }
             any |= match is_unknown && self.at(place.segments()).is_some() {
                 true => {
                     self.remove(place.segments());

@@ -639,7 +639,7 @@ hosts: {{box: {{count: 3, cores: 1}}}}
 workloads: {{w: {{arrivals: {{constant: 100/s}}, call: {{to: lb, timeout: 200ms}}}}}}
 components:
   lb: {{kind: load_balancer, to: app, instances: 200, health_check: {{interval: 5s, timeout: 1s, failures: 3, successes: 2, schedule: {schedule}}}}}
-  app: {{kind: service, replicas: 3, hosts: box, handlers: {{default: [{{wait: 1ms}}]}}}}
+  app: {{kind: service, runtime: {{thread_pool: {{threads: 100}}}}, replicas: 3, hosts: box, handlers: {{default: [{{wait: 1ms}}]}}}}
 faults: [{{at: 10s, {fault}}}]
 "
         );
@@ -664,7 +664,7 @@ faults: [{{at: 10s, {fault}}}]
         "version: 1
 run: {duration: 1s}
 workloads: {w: {arrivals: {constant: 1/s}, call: {to: app, health_check: instant}}}
-components: {app: {kind: service, replicas: 2, handlers: {default: [{wait: 1ms}]}}}
+components: {app: {kind: service, runtime: {thread_pool: {threads: 100}}, replicas: 2, handlers: {default: [{wait: 1ms}]}}}
 ",
     );
     let explained = explain(&known);

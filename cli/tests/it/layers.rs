@@ -103,8 +103,8 @@ fn type_name(kind: &str) -> String {
     kind.split('_').map(capital).collect()
 }
 
-/// Kinds whose name has another meaning as well: `admission.queue` is the queue for workers.
-const COMMON_WORDS: &[&str] = &["queue"];
+/// Kinds whose name has another meaning as well: `admission.queue` is the queue for workers, `discovery: dns` is a preset.
+const COMMON_WORDS: &[&str] = &["queue", "dns"];
 
 /// Where a text names a kind of component: as a quoted word, as an enum variant, or by its module.
 fn names_kind(text: &str, kind: &str) -> Option<String> {

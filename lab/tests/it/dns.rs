@@ -199,7 +199,9 @@ fn each_region_is_sent_where_it_is_written() {
     let dns = "to: [us, eu], policy: {geo: {regions: {home: us, default: eu}}}, ttl: 0s, health_check: {interval: 1s, failures: 1}";
     let result = named(dns, "constant: 100/s", fault);
     let arrivals = |name: &str| result.components[name].arrivals;
-    assert!(arrivals("us").abs_diff(5_050) < 100 && arrivals("us") + arrivals("eu") == result.workloads["w"].sent);
+    let (us, eu, sent) = (arrivals("us"), arrivals("eu"), result.workloads["w"].sent);
+    // Up to ten are on their way to the far one at the end.
+    assert!(us.abs_diff(5_050) < 100 && (us + eu).abs_diff(sent) <= 10, "{us} and {eu} of {sent}");
     // From elsewhere: the default, or nothing at all.
     let elsewhere =
         named("to: [us, eu], policy: {geo: {regions: {us: us, default: eu}}}, ttl: 0s", "constant: 10/s", "");
@@ -220,7 +222,7 @@ run: {{duration: 100s}}
 workloads: {{w: {{arrivals: {{constant: 500/s}}, call: dns}}}}
 components:
   dns: {{kind: dns, to: app, policy: multivalue, ttl: 1s, resolvers: 1000{check}}}
-  app: {{kind: service, replicas: 5, handlers: {{default: [{{wait: 1ms}}]}}}}
+  app: {{kind: service, runtime: {{thread_pool: {{threads: 100}}}}, replicas: 5, handlers: {{default: [{{wait: 1ms}}]}}}}
 faults: [{fault}]
 "
         ))

@@ -175,7 +175,8 @@ fn who_closes_first_decides_whether_calls_are_reset() {
     let of = |variant| {
         let result = shipped("keep-alive-race", variant);
         let users = &result.workloads["users"];
-        (users.outcomes["reset"] + users.outcomes["unavailable"], users.completed as f64)
+        let count = |outcome: &str| users.outcomes.get(outcome).copied().unwrap_or(0);
+        (count("reset") + count("unavailable"), users.completed as f64)
     };
     let (failed, calls) = of("service-first");
     let (rate, idle, rtt) = (0.2, 5.0, 0.02);
