@@ -16,7 +16,13 @@ const OF_REQUEST: [&str; 2] = ["method", "path"];
 /// # Errors
 /// A message: the log cannot be read, it has no such field (with those that it has), a line is not in the format, or there are
 /// more than `most` lines.
-pub(crate) fn field(log: impl Read, file: &str, format: LogFormat, name: &str, most: u64) -> Result<Vec<String>, String> {
+pub(crate) fn field(
+    log: impl Read,
+    file: &str,
+    format: LogFormat,
+    name: &str,
+    most: u64,
+) -> Result<Vec<String>, String> {
     if let Some(known) = known_fields(format).filter(|known| !known.contains(&name)) {
         let help = settings::problem::did_you_mean(name, known.iter().copied());
         let help = help.unwrap_or_else(|| format!("it has {}", known.join(", ")));

@@ -190,9 +190,9 @@ mod tests {
                     if place == 0 { at(0).wrapping_sub(at(count - 1)) } else { at(place) - at(place - 1) }
                 };
                 (0..count).filter(|place| ring.places[*place].1 == target).map(|place| arc(place) as f64).sum::<f64>()
-                    / 2f64.powi(64)
+                    / libm::exp2(64.0)
             };
-            squares.extend((0..targets as u32).map(|target| (arcs(target) - 1.0 / targets as f64).powi(2)));
+            squares.extend((0..targets as u32).map(|target| libm::pow(arcs(target) - 1.0 / targets as f64, 2.0)));
         }
         let variance = squares.iter().sum::<f64>() / squares.len() as f64;
         let n = targets as f64;
