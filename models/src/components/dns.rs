@@ -293,7 +293,7 @@ impl Kind for Dns {
             // Where there are several answers, each replica has an address of its own.
             let alone = settings.policy == PolicySettings::Multivalue;
             let step = if alone { 1 } else { members.len().max(1) };
-            for part in (0..members.len()).step_by(step).map(|first| first..(first + step).min(members.len())) {
+            for part in (0..members.len().max(1)).step_by(step).map(|first| first..(first + step).min(members.len())) {
                 let nth = places.len() as u64;
                 let opinion = |checker: u64| Opinion {
                     is_healthy: true,

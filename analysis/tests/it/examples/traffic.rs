@@ -56,7 +56,7 @@ fn at_random_workers_wait_as_if_each_were_alone() {
     let (at_random, two, fewest, one) = (waits("at-random"), waits("two-choices"), waits("fewest"), waits("one-queue"));
     assert!((at_random - 4.0).abs() < 0.29, "{at_random}");
     // Σ ρ^(2^i − 2) of Mitzenmacher's limit, less the service: 0.8² + 0.8⁶ + 0.8¹⁴ + … = 0.947.
-    let limit: f64 = (2..12).map(|i| 0.8f64.powf(2f64.powi(i) - 2.0)).sum();
+    let limit: f64 = (2..12).map(|i| libm::pow(0.8, libm::exp2(f64::from(i)) - 2.0)).sum();
     assert!((two / limit - 1.0).abs() < 0.06, "{two} against {limit}");
     // Erlang's C of 75 servers at 60, over 75 − 60.
     let b = (1..=75).fold(1.0, |b: f64, n| 60.0 * b / (f64::from(n) + 60.0 * b));
@@ -180,7 +180,7 @@ fn who_closes_first_decides_whether_calls_are_reset() {
     };
     let (failed, calls) = of("service-first");
     let (rate, idle, rtt) = (0.2, 5.0, 0.02);
-    let expected = ((-rate * (idle - rtt) as f64).exp() - (-rate * idle as f64).exp()) * calls;
+    let expected = (libm::exp(-rate * (idle - rtt)) - libm::exp(-rate * idle)) * calls;
     assert!((failed as f64 - expected).abs() < 5.0 * expected.sqrt(), "{failed} against {expected}");
     assert_eq!(of("balancer-first").0, 0);
     assert_eq!(of("more-load").0, 0);
