@@ -50,7 +50,7 @@ use crate::policies::policy::Way;
 use crate::policies::pool::{Opening, Pool};
 use crate::policies::retry::{Causes, RetrySettings};
 
-use chooser::{Chooser, OwnDesk, draws_of_a_choice, numbers_on};
+use chooser::{Chooser, OwnDesk, Source, draws_of_a_choice, numbers_on};
 pub use chooser::{Target, numbers_of};
 use company::Members;
 use falling_back::FALLBACK;
@@ -280,8 +280,8 @@ impl Link {
         self.shares = s.coalesce.is_some() || s.batch.is_some();
         self.fills = s.pool.as_ref().is_some_and(|pool| pool.open == Opening::InBackground);
         self.ties = s.hedge.as_ref().is_some_and(|hedge| hedge.tied);
-        // A balancer counts what is under way, so it must hear of the end of every attempt.
-        let way = if plan.balancing.is_some() { Way::InOrder } else { s.way() };
+        // A balancer counts what is under way, so it must hear of the end of every attempt, and so must a lookout.
+        let way = if plan.balancing.is_some() || self.lookout.is_some() { Way::InOrder } else { s.way() };
         if way == Way::InOrder {
             self.extra.get_or_insert_default();
         }
@@ -352,7 +352,7 @@ impl Link {
     #[inline(always)]
     fn pass_through(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
         self.attempts.begin(false);
-        let Some(chosen) = self.choose_to_send(cx, call) else {
+        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
             let answer = cx.answer(Outcome::Unavailable);
             self.attempts.end(cx.now(), answer.outcome());
             return Next::reply(call, answer);
@@ -381,7 +381,7 @@ impl Link {
             return self.accept_in_order(cx, call);
         }
         self.attempts.begin(false);
-        let Some(chosen) = self.choose_to_send(cx, call) else {
+        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
             let index = self.note_attempt(cx, call, call, cx.now(), None);
             return self.nobody(cx, index);
         };

@@ -151,6 +151,8 @@ pub struct LoadBalancer {
     per: Per,
     /// Whether calls go over that link, since it has policies.
     asks_link: bool,
+    /// It chooses for each call alone, itself, and needs to know nothing else: the short way.
+    is_plain: bool,
     // State.
     choosing: Choosing,
     /// Finds out about the targets, where that takes time and it chooses itself.
@@ -285,9 +287,14 @@ impl Kind for LoadBalancer {
         let lookout = Lookout::new(&means, of, &members);
         let beliefs = Beliefs::of_members(means.known(of, members)).panicking_below(means.panic_below);
         let judges = settings.algorithm.measures() || lookout.as_ref().is_some_and(|lookout| lookout.judges());
+        let is_plain = settings.per == Per::Request
+            && lookout.is_none()
+            && settings.max_connections.is_none()
+            && !settings.to.asks_anything();
         LoadBalancer {
             choosing: Choosing::new(&settings.algorithm, weights, distances, beliefs)
                 .with_slow_start(means.slow_start.as_ref()),
+            is_plain,
             limit: settings.max_connections.map(|max| Box::new(Limit { max, ..Limit::default() })),
             lookout,
             components: site.targets(LINK).to_vec(),
@@ -306,7 +313,7 @@ impl Kind for LoadBalancer {
         // Of the balancer itself nothing can change during a run. A policy that its link is to have later is met from
         // now on, so that one chooser knows of all calls.
         if settings.to.asks_anything() {
-            self.asks_link = true;
+            (self.asks_link, self.is_plain) = (true, false);
             self.children.get_or_insert_default();
         }
     }
@@ -459,19 +466,68 @@ impl LoadBalancer {
     }
 
     /// A call that went to a target of this balancer's choice has ended.
+    #[inline]
     fn ended(&mut self, ticket: u32, since: Time, outcome: Outcome) {
+        if !self.is_plain {
+            if !self.leave(ticket) {
+                return;
+            }
+        } else {
+            self.choosing.end(ticket as usize);
+        }
+        self.attempts.end(since, outcome);
+    }
+
+    /// What a call that has ended held is free; whether it counts here, and not at the link.
+    #[inline(never)]
+    fn leave(&mut self, ticket: u32) -> bool {
         if (ticket == ASKED || ticket & FOLLOWS == 0)
             && let Some(limit) = &mut self.limit
         {
             limit.close();
         }
-        if ticket == ASKED {
-            return;
-        }
         if ticket & FOLLOWS == 0 {
             self.choosing.end(ticket as usize);
         }
-        self.attempts.end(since, outcome);
+        ticket != ASKED
+    }
+
+    /// A call comes in, and there is more to ask than whom it goes to.
+    #[inline(never)]
+    fn take_in(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if self.asks_link {
+            if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
+                return Next::reply(call, cx.answer(Outcome::Unavailable));
+            }
+            return self.ask_link(cx, call);
+        }
+        self.attempts.begin(false);
+        let connection = cx.connection(call);
+        if self.per == Per::Connection && connection != NO_CONNECTION {
+            return self.follow(cx, call, connection);
+        }
+        if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
+            return self.refuse(cx, call);
+        }
+        let Some(target) = self.choose(cx, call) else { return self.refuse(cx, call) };
+        self.opened();
+        self.send(cx, call, target)
+    }
+
+    /// Sends a call to a target.
+    #[inline(always)]
+    fn send(&mut self, cx: &mut Cx<'_>, call: CallId, target: usize) -> Next {
+        if self.children.is_none()
+            && let Some(next) = cx.pass_on(call, self.to(target), target as u32)
+        {
+            if !self.keeps_deadlines {
+                forget_deadline(cx, call);
+            }
+            return next;
+        }
+        cx.set_ticket(call, target as u32);
+        let to = self.to(target);
+        Next::call(self.make(cx, call, to))
     }
 
     /// Sends a call on to whoever gets what comes over its connection.
@@ -536,33 +592,14 @@ impl Component for LoadBalancer {
 
     #[inline]
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        if self.asks_link {
-            if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
-                return Next::reply(call, cx.answer(Outcome::Unavailable));
-            }
-            return self.ask_link(cx, call);
+        if !self.is_plain {
+            return self.take_in(cx, call);
         }
         self.attempts.begin(false);
-        let connection = cx.connection(call);
-        if self.per == Per::Connection && connection != NO_CONNECTION {
-            return self.follow(cx, call, connection);
+        match self.choosing.choose(&mut Asking { cx, call }) {
+            Some(target) => self.send(cx, call, target),
+            None => self.refuse(cx, call),
         }
-        if self.limit.as_mut().is_some_and(|limit| !limit.has_room()) {
-            return self.refuse(cx, call);
-        }
-        let Some(target) = self.choose(cx, call) else { return self.refuse(cx, call) };
-        self.opened();
-        if self.children.is_none()
-            && let Some(next) = cx.pass_on(call, self.to(target), target as u32)
-        {
-            if !self.keeps_deadlines {
-                forget_deadline(cx, call);
-            }
-            return next;
-        }
-        cx.set_ticket(call, target as u32);
-        let to = self.to(target);
-        Next::call(self.make(cx, call, to))
     }
 
     #[inline]

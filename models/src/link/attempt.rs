@@ -25,7 +25,7 @@ impl Link {
         record.since = cx.now();
         record.phase = Phase::Under;
         self.attempts.begin(nth > 0);
-        let Some(chosen) = self.choose_to_send(cx, call) else {
+        let Some(chosen) = self.choose(cx, &mut Source::Call(call)) else {
             return self.nobody(cx, index);
         };
         let (child, timer) = self.make_attempt(cx, call, self.to(chosen, nth), Timer::of(TIMEOUT, call));
@@ -41,14 +41,6 @@ impl Link {
             Some(sole) => Some(sole),
             None => self.chooser.choose(&self.plan, cx, source),
         }
-    }
-
-    /// Who is sent an attempt at `call` now.
-    #[inline(always)]
-    pub(super) fn choose_to_send(&mut self, cx: &mut Cx<'_>, call: CallId) -> Option<Chosen> {
-        let chosen = self.choose(cx, &mut Source::Call(call))?;
-        self.note_sent(chosen);
-        Some(chosen)
     }
 
     /// An attempt is sent to somebody.
