@@ -235,7 +235,7 @@ pub mod of_hosts {
     /// Hosts.
     pub const COUNT: Figure = Figure::level("count", "Number of hosts.");
     /// Cores in use.
-    pub const CPU: Figure = Figure::share("cpu", "Share of the hosts' cores in use, time average.");
+    pub const CPU: Figure = Figure::share("cpu", "Share of the hosts' cores in use, time average.").kept();
 
     /// All of them.
     pub const FIGURES: Set = &[&COUNT, &CPU];

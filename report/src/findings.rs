@@ -205,6 +205,7 @@ pub fn findings(result: &RunResult) -> Vec<Finding> {
         found.append(&mut shortened(rule(result)));
     }
     found.append(&mut shortened(places::saturation(result, &told)));
+    found.append(&mut shortened(places::busy_hosts(result)));
     // After an outage, as many calls in flight as before is no comfort.
     let was_out = found.iter().any(|finding| finding.severity == Severity::Critical);
     let stability = why::stability(result)

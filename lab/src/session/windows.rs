@@ -208,7 +208,9 @@ impl Session {
                     for (name, part) in figures::parts(figure) {
                         let metric = format!("{path}.{name}");
                         let column = figures::column(figure, &metric, part);
-                        let is_kept = figure.is_kept && !of_one && !is_measured && !self.only_asked;
+                        // The engine's own measurements of workloads, components and links have columns of their own.
+                        let is_beside = !is_measured || matches!(owner, Owner::Hosts(_, None));
+                        let is_kept = figure.is_kept && !of_one && is_beside && !self.only_asked;
                         let is_there = always.contains(&column) || found.iter().any(|other| other.column == column);
                         if (is_kept || asked.contains(&metric)) && !is_there {
                             found.push(Asked { owner, figure, part, column, is_measured });

@@ -134,3 +134,29 @@ components: {{s: {{kind: service, runtime: unlimited, handlers: {{default: [{{wa
         assert!((found - (after - before)).abs() <= 4.5 * deviation, "{ramp_s} {think}: {found}, {before}, {after}");
     }
 }
+
+/// A payment provider that allows each merchant a rate of its own stops the noisy one alone.
+#[test]
+fn an_external_service_limits_each_client() {
+    let with = |by: &str| {
+        format!(
+            "version: 1
+run: {{duration: 20s}}
+workloads:
+  noisy: {{arrivals: {{constant: 100/s}}, clients: 1, call: pay}}
+  quiet: {{arrivals: {{constant: 5/s}}, clients: 1, call: pay}}
+components:
+  pay: {{kind: external, latency: 1ms, rate_limit: {{token_bucket: {{rate: 10/s, burst: 10}}{by}}}}}
+"
+        )
+    };
+    let of = |yaml: &str, workload: &str| {
+        let outcomes = &run(yaml).workloads[workload].outcomes;
+        outcomes.get("ok").copied().unwrap_or(0)
+    };
+    let by_client = with(", by: client");
+    assert_eq!((of(&by_client, "noisy"), of(&by_client, "quiet")), (10 + 199, 99));
+    let shared = with("");
+    let all = of(&shared, "noisy") + of(&shared, "quiet");
+    assert!(all == 10 + 199 && of(&shared, "quiet") < 99, "{all}");
+}

@@ -353,3 +353,54 @@ fn what_cannot_be_is_refused_by_name() {
     says("algorithm: {maglev: {by: client}}", "to one target");
     says("outlier_ejection: {max_ejected: 0%}", "nobody is ever ejected");
 }
+
+/// Ten clients stay where they were sent first. When one of the three targets dies at half-time, those of it move, and stay when it is back.
+#[test]
+fn clients_stay_with_their_target_until_it_is_gone() {
+    let with = |balancer: &str, faults: &str| {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 60s}}
+workloads: {{w: {{arrivals: {{closed: {{users: 90, think: 100ms}}}}, call: {{to: lb, timeout: 1s}}}}}}
+components:
+  lb: {{kind: load_balancer, to: [a, b, c], sticky: client, {balancer}}}
+  a: {{kind: service, runtime: unlimited, handlers: {{default: [{{wait: 1ms}}]}}}}
+  b: {{kind: service, runtime: unlimited, handlers: {{default: [{{wait: 1ms}}]}}}}
+  c: {{kind: service, runtime: unlimited, handlers: {{default: [{{wait: 1ms}}]}}}}
+faults: [{faults}]
+"
+        ));
+        let each = ["a", "b", "c"].map(|name| result.components[name].arrivals);
+        (each, of(&result, "components.lb.sticky.moved"), result.workloads["w"].outcomes["ok"])
+    };
+    // In turn, 30 clients come to each; a client sends 594 requests a minute.
+    for algorithm in ["round_robin", "least_connections", "weighted_round_robin"] {
+        let (each, moved, _) = with(&format!("algorithm: {algorithm}"), "");
+        assert_eq!((each.iter().all(|arrivals| arrivals.abs_diff(30 * 594) <= 30), moved), (true, 0.0), "{each:?}");
+    }
+    let died = "{at: 30s, for: 10s, kill: {component: b}}";
+    let (each, moved, _) = with("algorithm: round_robin, health_check: instant", died);
+    assert_eq!(moved, 30.0);
+    // Half of what it would have had; the others take over half of that each.
+    for (found, expected) in each.iter().zip([22_275, 8_910, 22_275]) {
+        assert!(found.abs_diff(expected) < 60, "{each:?}");
+    }
+}
+
+#[test]
+fn what_sticks_already_need_not_be_told_to() {
+    let says = |balancer: &str, word: &str| {
+        let problems = refused(&format!(
+            "version: 1
+run: {{duration: 10s}}
+workloads: {{w: {{arrivals: {{constant: 1/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: app, {balancer}}}
+  app: {{kind: external, latency: 1ms}}
+"
+        ));
+        assert!(problems.iter().any(|problem| problem.contains(word)), "{problems:?}");
+    };
+    says("algorithm: {ring_hash: {by: key}}, sticky: client", "no effect");
+    says("sticky: client, instances: 3", "several `instances`");
+}

@@ -235,7 +235,11 @@ fn cache(c: &mut Choices<'_>, text: &mut String) {
 fn external(c: &mut Choices<'_>, text: &mut String) {
     let latency = c.of(&["10ms", "{exp: 20ms}", "0s"]);
     let errors = c.of(&["", ", errors: 20%", ", errors: {fraction: 50%, outcome: unavailable}"]);
-    let rate = c.of(&["", ", rate_limit: {token_bucket: {rate: 20/s, burst: 3}}"]);
+    let rate = c.of(&[
+        "",
+        ", rate_limit: {token_bucket: {rate: 20/s, burst: 3}}",
+        ", rate_limit: {fixed_window: {limit: 3, window: 200ms}, by: key}",
+    ]);
     let concurrency = c.of(&["", ", concurrency: 2"]);
     let _ = writeln!(text, "  x0: {{kind: external, latency: {latency}{errors}{rate}{concurrency}}}");
 }

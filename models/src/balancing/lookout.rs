@@ -13,6 +13,7 @@ use super::discovery::{DelaySettings, Discovery};
 use super::ejection::{EjectionSettings, Ejector, Verdict};
 use super::health_check::ProbeSettings;
 use super::slow_start::SlowStartSettings;
+use super::sticky::StickyBy;
 use super::subset::{Instance, SubsetSettings, Subsetting};
 
 /// By which means a chooser finds out what it is not told at once.
@@ -30,12 +31,16 @@ pub struct Means {
     pub slow_start: Option<SlowStartSettings>,
     /// How many of them it calls.
     pub subset: Option<SubsetSettings>,
+    /// Whose calls go where they went before.
+    pub sticky: Option<StickyBy>,
 }
 
 impl Means {
-    /// Whether it has none.
+    /// Whether it has none by which it finds out anything.
     pub fn is_nothing(&self) -> bool {
-        *self == Means::default()
+        let Means { probes, ejection, panic_below, discovery, slow_start, subset, sticky: _ } = self;
+        let is_told_nothing = probes.is_none() && ejection.is_none() && discovery.is_none();
+        is_told_nothing && *panic_below == 0.0 && slow_start.is_none() && subset.is_none()
     }
 
     /// Whom an instance takes to be there at the start, of those who are.

@@ -127,6 +127,11 @@ impl Maglev {
         Some(target)
     }
 
+    /// A call to a target begins.
+    pub fn begin(&mut self, target: usize) {
+        self.bound.begin(target);
+    }
+
     /// A call to a target has ended.
     pub fn end(&mut self, target: usize) {
         self.bound.end(target);

@@ -20,6 +20,7 @@ pub mod ring;
 pub mod shares;
 pub mod slow_start;
 pub mod smooth;
+pub mod sticky;
 pub mod subset;
 
 use settings::{Duration, Setting};
@@ -38,6 +39,7 @@ use ring::Ring;
 use shares::Shares;
 use slow_start::{SlowStartSettings, Warming};
 use smooth::Smooth;
+use sticky::{Sticky, StickyBy};
 
 /// What is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
@@ -294,8 +296,17 @@ pub struct Choosing {
     distances: Vec<Span>,
     beliefs: Beliefs,
     way: Way,
-    /// Those that are spared, where anybody is.
-    warming: Option<Box<Warming>>,
+    /// What decides beside the algorithm, where anything does.
+    beside: Option<Box<Beside>>,
+}
+
+/// What decides beside the algorithm.
+#[derive(Clone, Debug, Default)]
+struct Beside {
+    /// Those that are spared.
+    warming: Option<Warming>,
+    /// Where clients or keys were sent last.
+    sticky: Option<Sticky>,
 }
 
 impl Choosing {
@@ -303,14 +314,41 @@ impl Choosing {
     pub fn new(algorithm: &AlgorithmSettings, weights: Vec<f64>, distances: Vec<Span>, beliefs: Beliefs) -> Choosing {
         let distances = if algorithm.goes_by_distance() { distances } else { Vec::new() };
         let way = Way::new(algorithm, &weights, &distances);
-        let mut choosing = Choosing { algorithm: algorithm.clone(), weights, distances, beliefs, way, warming: None };
+        let mut choosing = Choosing { algorithm: algorithm.clone(), weights, distances, beliefs, way, beside: None };
         choosing.begin();
         choosing
     }
 
     /// The same, that spares those that have just come up.
-    pub fn with_slow_start(self, settings: Option<&SlowStartSettings>) -> Choosing {
-        Choosing { warming: settings.map(|settings| Box::new(Warming::new(settings))), ..self }
+    pub fn with_slow_start(mut self, settings: Option<&SlowStartSettings>) -> Choosing {
+        if let Some(settings) = settings {
+            self.beside.get_or_insert_default().warming = Some(Warming::new(settings));
+        }
+        self
+    }
+
+    /// The same, that sends each client or key where it was sent last.
+    pub fn with_sticky(mut self, by: Option<StickyBy>) -> Choosing {
+        if let Some(by) = by {
+            self.beside.get_or_insert_default().sticky = Some(Sticky::new(by));
+        }
+        self
+    }
+
+    /// Where clients or keys were sent last.
+    pub fn sticky(&self) -> Option<&Sticky> {
+        self.beside.as_ref()?.sticky.as_ref()
+    }
+
+    /// Measuring begins.
+    pub fn begin_measuring(&mut self) {
+        if let Some(sticky) = self.beside.as_mut().and_then(|beside| beside.sticky.as_mut()) {
+            sticky.begin_measuring();
+        }
+    }
+
+    fn warming(&mut self) -> Option<&mut Warming> {
+        self.beside.as_mut()?.warming.as_mut()
     }
 
     /// Nothing is under way any more; what is believed stays.
@@ -354,7 +392,7 @@ impl Choosing {
 
     /// A target has just come up.
     pub fn warm(&mut self, now: Time, target: usize) {
-        if let Some(warming) = &mut self.warming {
+        if let Some(warming) = self.warming() {
             warming.begin(now, target);
         }
     }
@@ -362,7 +400,7 @@ impl Choosing {
     /// Nothing is under way any more, and whatever was found out about those that are there is forgotten.
     pub fn forget(&mut self) {
         self.beliefs.forget();
-        if let Some(warming) = &mut self.warming {
+        if let Some(warming) = self.warming() {
             warming.forget();
         }
         self.begin();
@@ -372,9 +410,51 @@ impl Choosing {
     #[inline]
     pub fn choose(&mut self, world: &mut impl World) -> Option<usize> {
         match &mut self.way {
-            Way::Fewest(fewest) if self.warming.is_none() => fewest.call(),
-            _ if self.warming.as_ref().is_some_and(|warming| !warming.is_over()) => self.choose_and_spare(world),
+            Way::Fewest(fewest) if self.beside.is_none() => fewest.call(),
+            _ if self.beside.is_some() => self.choose_beside(world),
             _ => self.choose_otherwise(world),
+        }
+    }
+
+    /// The choice where more than the algorithm decides.
+    #[cold]
+    #[inline(never)]
+    fn choose_beside(&mut self, world: &mut impl World) -> Option<usize> {
+        // A request of no client is free.
+        let who = self.sticky().map(|sticky| match sticky.by {
+            StickyBy::Client => (world.client() != 0).then(|| world.client()),
+            StickyBy::Key => Some(world.key()),
+        });
+        let Some(Some(who)) = who else { return self.choose_anew(world) };
+        let place = self.sticky().and_then(|sticky| sticky.place(who));
+        if let Some(target) = place.filter(|target| self.beliefs.is_usable(*target)) {
+            self.take(target);
+            return Some(target);
+        }
+        let target = self.choose_anew(world)?;
+        if let Some(sticky) = self.beside.as_mut().and_then(|beside| beside.sticky.as_mut()) {
+            sticky.settle(who, target);
+        }
+        Some(target)
+    }
+
+    fn choose_anew(&mut self, world: &mut impl World) -> Option<usize> {
+        match self.warming().is_some_and(|warming| !warming.is_over()) {
+            true => self.choose_and_spare(world),
+            false => self.choose_otherwise(world),
+        }
+    }
+
+    /// A call to a target begins that the algorithm has not chosen.
+    fn take(&mut self, target: usize) {
+        match &mut self.way {
+            Way::Fewest(fewest) => fewest.begin(target),
+            Way::FewestByWeight(fewest) => fewest.begin(target),
+            Way::PowerOfTwo { loads, .. } => loads[target] += 1,
+            Way::PeakEwma(ewma) => ewma.begin(target),
+            Way::Ring { ring, .. } => ring.begin(target),
+            Way::Maglev { maglev, .. } => maglev.begin(target),
+            Way::RoundRobin { .. } | Way::Weighted(_) | Way::Random | Way::RandomByWeight { .. } | Way::Nearest(_) => {}
         }
     }
 
@@ -389,7 +469,7 @@ impl Choosing {
         for _ in 0..TRIES {
             chosen = self.choose_otherwise(world);
             let Some(target) = chosen else { break };
-            let share = self.warming.as_mut().map_or(1.0, |warming| warming.share(now, target));
+            let share = self.warming().map_or(1.0, |warming| warming.share(now, target));
             if share >= 1.0 || world.draw().unit() < share {
                 break;
             }

@@ -69,8 +69,13 @@ impl PeakEwma {
                 chosen = second;
             }
         }
-        self.estimates[chosen].under_way += 1;
+        self.begin(chosen);
         Some(chosen)
+    }
+
+    /// A call to a target begins.
+    pub fn begin(&mut self, target: usize) {
+        self.estimates[target].under_way += 1;
     }
 
     /// A call to a target has ended.

@@ -142,6 +142,11 @@ impl Ring {
         None
     }
 
+    /// A call to a target begins.
+    pub fn begin(&mut self, target: usize) {
+        self.bound.begin(target);
+    }
+
     /// A call to a target has ended.
     pub fn end(&mut self, target: usize) {
         self.bound.end(target);

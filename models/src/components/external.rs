@@ -16,10 +16,10 @@ use crate::demand::{Demand, Limits, Outcomes, Surroundings, Waiting};
 use crate::door::Door;
 use crate::law::Law;
 use crate::link::sample;
-use crate::policies::limiters::{Bound, Limiter};
+use crate::policies::gate::{Asking, Gate, Verdict};
 use crate::policies::not_yet::NotYet;
 use crate::policies::outcomes::OutcomeName;
-use crate::policies::rate_limit::RateLimitSettings;
+use crate::policies::rate_limit::{self, LimitBy, RateLimit, RateLimitSettings};
 
 /// How often it answers with an error.
 #[derive(Clone, Debug, PartialEq, Setting)]
@@ -75,7 +75,7 @@ pub struct Settings {
     /// Share of calls answered with an error. Defaults to none.
     #[setting(live)]
     pub errors: Option<ErrorsSettings>,
-    /// Rate limit over all callers.
+    /// Rate limit. All callers share one limiter, unless `by` gives one to each operation, key or client.
     pub rate_limit: Option<RateLimitSettings>,
     /// Calls served concurrently. Unlimited without it.
     #[setting(live)]
@@ -89,11 +89,6 @@ impl Settings {
     fn most(&self) -> Option<u32> {
         self.concurrency.as_ref().map(ConcurrencySettings::most)
     }
-}
-
-/// What the limiter is made of.
-fn bound(settings: &Settings) -> Option<Bound> {
-    settings.rate_limit.as_ref().and_then(RateLimitSettings::bound)
 }
 
 const EXAMPLE: &str = "\
@@ -114,7 +109,7 @@ const PURPOSE_ERROR: u32 = 0x6572;
 pub struct External {
     settings: Settings,
     changes: Vec<(u32, Settings)>,
-    limiter: Option<Limiter>,
+    limit: Option<Box<RateLimit>>,
     /// Before the calls that it serves at once: nobody waits there.
     door: Door,
 }
@@ -122,11 +117,19 @@ pub struct External {
 impl Kind for External {
     const NAME: &'static str = "external";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES_OF_PLACES];
+    const FIGURES: &'static [Set] = &[slots::FIGURES_OF_PLACES, rate_limit::FIGURES_OF_CALLEES];
     type Settings = Settings;
 
     fn region(settings: &Settings) -> Option<&Spanned<Name>> {
         settings.region.as_ref()
+    }
+
+    fn needs_keys(settings: &Settings) -> bool {
+        settings.rate_limit.as_ref().is_some_and(|rate| rate.by == Some(LimitBy::Key))
+    }
+
+    fn goes_by_client(settings: &Settings) -> bool {
+        settings.rate_limit.as_ref().is_some_and(|rate| rate.by == Some(LimitBy::Client))
     }
 
     fn limits(settings: &Settings) -> Limits {
@@ -152,7 +155,7 @@ impl Kind for External {
             let message = "`concurrency` must be at least 1 and at most 10000000";
             checks.error("out_of_range", checks.span(), "concurrency", message, None);
         }
-        for flaw in settings.rate_limit.iter().flat_map(RateLimitSettings::flaws_at_callee) {
+        for flaw in settings.rate_limit.iter().flat_map(|rate| RateLimitSettings::flaws_of_delays(&rate.limit)) {
             let path = format!("rate_limit.{}", flaw.key);
             checks.error(flaw.code, checks.span(), &path, &flaw.message, Some(&flaw.help));
         }
@@ -160,7 +163,7 @@ impl Kind for External {
 
     fn build(settings: &Settings, _site: &mut Site<'_>) -> External {
         External {
-            limiter: bound(settings).map(Limiter::new),
+            limit: settings.rate_limit.as_ref().map(|rate| Box::new(RateLimit::new(rate, 0))),
             door: Door::new(settings.most(), Line::new(Discipline::Fifo, Some(0))),
             settings: settings.clone(),
             changes: Vec::new(),
@@ -172,12 +175,30 @@ impl Kind for External {
     }
 }
 
+impl External {
+    /// The rate limit rejects a call.
+    fn turned_away(&mut self, cx: &mut Cx<'_>, call: CallId) -> Option<Next> {
+        let limit = self.limit.as_mut()?;
+        let mut who = Asking {
+            id: call.index(),
+            op: cx.profile(call).op,
+            key: cx.data_key(call),
+            client: cx.client(call),
+            priority: cx.priority(call),
+            is_retry: cx.is_retry(call),
+            // A rate limit leaves nothing to chance.
+            chance: &mut || 0.0,
+        };
+        let Verdict::Refuse(refusal) = limit.ask(cx.now(), &mut who) else { return None };
+        let microseconds = refusal.retry_after.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
+        Some(Next::reply(call, cx.answer(refusal.outcome).with_retry_after_us(microseconds)))
+    }
+}
+
 impl Component for External {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
-        let now = cx.now();
-        if let Some(Err(wait)) = self.limiter.as_mut().map(|limiter| limiter.take(now)) {
-            let retry_after_us = wait.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
-            return Next::reply(call, cx.answer(Outcome::RateLimited).with_retry_after_us(retry_after_us));
+        if let Some(refused) = self.turned_away(cx, call) {
+            return refused;
         }
         if self.door.enter(cx, call, cx.priority(call)) != Admission::Granted {
             return Next::reply(call, cx.answer(Outcome::Overload));
@@ -204,24 +225,26 @@ impl Component for External {
 
     fn rebuild(&mut self, now: Time) {
         self.door.clear(now);
-        self.limiter = bound(&self.settings).map(Limiter::new);
+        self.limit.iter_mut().for_each(|limit| limit.rebuild(now));
     }
 
     fn begin_measuring(&mut self, now: Time) {
         self.door.begin_measuring(now);
+        self.limit.iter_mut().for_each(|limit| limit.begin_measuring(now));
     }
 
     fn figures(&self, now: Time, figures: &mut Figures) {
         self.door.places().figures_of_places(now, figures);
+        self.limit.iter().for_each(|limit| limit.figures(now, figures));
     }
 
     fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
         let Some((_, settings)) = self.changes.iter().find(|(number, _)| *number == change) else { return false };
         self.settings = settings.clone();
         self.door.adopt(cx.now(), self.settings.most(), Some(0));
-        match (&mut self.limiter, bound(&self.settings)) {
-            (Some(limiter), Some(bound)) => limiter.adopt(cx.now(), bound),
-            (limiter, bound) => *limiter = bound.map(Limiter::new),
+        match (&mut self.limit, &self.settings.rate_limit) {
+            (Some(limit), Some(settings)) => limit.adopt(cx.now(), settings),
+            (limit, settings) => *limit = settings.as_ref().map(|rate| Box::new(RateLimit::new(rate, cx.now()))),
         }
         true
     }

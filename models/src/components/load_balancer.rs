@@ -30,6 +30,7 @@ use crate::balancing::ejection::EjectionSettings;
 use crate::balancing::health_check::{HealthCheckSettings, OrInstant};
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::balancing::slow_start::SlowStartSettings;
+use crate::balancing::sticky::StickyBy;
 use crate::balancing::subset::{Instance, SubsetSettings};
 use crate::balancing::{AlgorithmSettings, Choosing, HashedBy, World};
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
@@ -83,6 +84,9 @@ pub struct Settings {
     pub subset: Option<SubsetSettings>,
     /// Gives replicas that have just come up their share of the calls bit by bit. Without it, they get all of it at once.
     pub slow_start: Option<SlowStartSettings>,
+    /// Sends all calls of a client, or with one key, to the target to which the first of them was sent, as a cookie does; another one is chosen
+    /// once that can no longer be called.
+    pub sticky: Option<StickyBy>,
     /// Connections of callers that an instance has at most. Further ones are refused (`unavailable`). A call in flight holds one; with
     /// `per: connection`, each connection of a caller's pool over which calls have come does, until it is closed.
     #[setting(range = "1..=100000000")]
@@ -109,6 +113,10 @@ const PURPOSE_TARGET: u32 = 0x6c62;
 
 const CONNECTIONS_MAX: Figure =
     Figure::peak("connections_max", "Most connections that one instance had at once, with `max_connections`.");
+const MOVED: Figure = Figure::count(
+    "sticky.moved",
+    "Clients or keys that were sent to another target since theirs could no longer be called.",
+);
 const REFUSED: Figure = Figure::count("refused", "Calls refused since an instance had `max_connections` already.");
 
 /// The connections of one instance.
@@ -171,8 +179,12 @@ pub struct LoadBalancer {
 impl Kind for LoadBalancer {
     const NAME: &'static str = "load_balancer";
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] =
-        &[checker::FIGURES, lookout::FIGURES_OF_EJECTION, lookout::FIGURES_OF_PANIC, &[&CONNECTIONS_MAX, &REFUSED]];
+    const FIGURES: &'static [Set] = &[
+        checker::FIGURES,
+        lookout::FIGURES_OF_EJECTION,
+        lookout::FIGURES_OF_PANIC,
+        &[&CONNECTIONS_MAX, &REFUSED, &MOVED],
+    ];
     type Settings = Settings;
 
     fn links(settings: &Settings) -> Links<'_> {
@@ -206,11 +218,11 @@ impl Kind for LoadBalancer {
     }
 
     fn needs_keys(settings: &Settings) -> bool {
-        settings.algorithm.hashes() == Some(HashedBy::Key)
+        settings.algorithm.hashes() == Some(HashedBy::Key) || settings.sticky == Some(StickyBy::Key)
     }
 
     fn goes_by_client(settings: &Settings) -> bool {
-        settings.algorithm.hashes() == Some(HashedBy::Client)
+        settings.algorithm.hashes() == Some(HashedBy::Client) || settings.sticky == Some(StickyBy::Client)
     }
 
     fn targets_max(settings: &Settings) -> Option<u32> {
@@ -237,6 +249,7 @@ impl Kind for LoadBalancer {
             discovery: settings.discovery.found_out().map(|delay| delay.0.clone()),
             slow_start: settings.slow_start.clone(),
             subset: settings.subset,
+            sticky: settings.sticky,
         }
     }
 
@@ -293,7 +306,8 @@ impl Kind for LoadBalancer {
             && !settings.to.asks_anything();
         LoadBalancer {
             choosing: Choosing::new(&settings.algorithm, weights, distances, beliefs)
-                .with_slow_start(means.slow_start.as_ref()),
+                .with_slow_start(means.slow_start.as_ref())
+                .with_sticky(means.sticky),
             is_plain,
             limit: settings.max_connections.map(|max| Box::new(Limit { max, ..Limit::default() })),
             lookout,
@@ -345,6 +359,15 @@ fn check_means(settings: &Settings, checks: &mut Checks<'_>) {
             message,
             Some("choose `round_robin` or `least_connections`, or remove it"),
         );
+    }
+    if settings.sticky.is_some() && settings.algorithm.hashes().is_some() {
+        let message = "`sticky` has no effect: with this algorithm, all calls of a client or key go to one target";
+        checks.error("no_effect", span, "sticky", message, Some("remove it, or choose another algorithm"));
+    }
+    if settings.sticky.is_some() && settings.instances > 1 {
+        let message = "`sticky` is not supported with several `instances` yet: each would remember targets of its own";
+        let help = "use `ring_hash` or `maglev`, with which all instances agree";
+        checks.error(settings::bind::NOT_YET, span, "sticky", message, Some(help));
     }
     if settings.panic_threshold.is_some() && is_told_nothing {
         let message = "`panic_threshold` has no effect: without `health_check` and `outlier_ejection` all targets count as healthy";
@@ -466,7 +489,7 @@ impl LoadBalancer {
     }
 
     /// A call that went to a target of this balancer's choice has ended.
-    #[inline]
+    #[inline(always)]
     fn ended(&mut self, ticket: u32, since: Time, outcome: Outcome) {
         if !self.is_plain {
             if !self.leave(ticket) {
@@ -479,6 +502,7 @@ impl LoadBalancer {
     }
 
     /// What a call that has ended held is free; whether it counts here, and not at the link.
+    #[cold]
     #[inline(never)]
     fn leave(&mut self, ticket: u32) -> bool {
         if (ticket == ASKED || ticket & FOLLOWS == 0)
@@ -687,6 +711,7 @@ impl Component for LoadBalancer {
 
     fn begin_measuring(&mut self, now: Time) {
         self.attempts.begin_measuring(now);
+        self.choosing.begin_measuring();
         if let Some(lookout) = &mut self.lookout {
             lookout.begin_measuring();
         }
@@ -698,6 +723,9 @@ impl Component for LoadBalancer {
     fn figures(&self, _now: Time, figures: &mut Figures) {
         if let Some(lookout) = self.lookout.as_ref().filter(|_| !self.asks_link) {
             lookout.figures(figures);
+        }
+        if let Some(sticky) = self.choosing.sticky().filter(|_| !self.asks_link) {
+            figures.count(&MOVED, sticky.moved());
         }
         if let Some(limit) = &self.limit {
             figures.peak(&CONNECTIONS_MAX, Some(u64::from(limit.open)), u64::from(limit.most));

@@ -151,7 +151,7 @@ impl Chooser {
             let beliefs = beliefs.panicking_below(plan.means.panic_below);
             let distances = targets.iter().flat_map(|t| t.nodes.iter().map(|_| t.rtt)).collect();
             let choosing = Choosing::new(algorithm, weights, distances, beliefs);
-            let choosing = choosing.with_slow_start(plan.means.slow_start.as_ref());
+            let choosing = choosing.with_slow_start(plan.means.slow_start.as_ref()).with_sticky(plan.means.sticky);
             return Chooser::Balancing(Box::new(Balancing { replicas, choosing }));
         }
         if let [Target { nodes, path, .. }] = targets.as_slice()

@@ -158,15 +158,6 @@ impl RateLimitSettings {
         self.by.is_none().then(|| self.limit.rate_per_s())
     }
 
-    /// What the one limiter of a callee is made of, which can only refuse; `None` where
-    /// [`RateLimitSettings::flaws_at_callee`] has something to say.
-    pub fn bound(&self) -> Option<Bound> {
-        match (self.by, self.limit.sort()) {
-            (None, Sort::Refuses(bound)) => Some(bound),
-            (Some(_), Sort::Refuses(_)) | (None | Some(_), Sort::Delays(..)) => None,
-        }
-    }
-
     /// What is wrong with a limit that delays where calls can only be refused.
     pub fn flaws_of_delays(limit: &LimiterSettings) -> Vec<Flaw> {
         let Sort::Delays(..) = limit.sort() else { return Vec::new() };
@@ -176,20 +167,6 @@ impl RateLimitSettings {
             message: "`leaky_bucket` delays calls, but here calls can only be rejected".to_string(),
             help: "use `token_bucket`, or put the `leaky_bucket` on the links that call it".to_string(),
         }]
-    }
-
-    /// What cannot be had where a callee limits the rate of all its callers together.
-    pub fn flaws_at_callee(&self) -> Vec<Flaw> {
-        let mut flaws = RateLimitSettings::flaws_of_delays(&self.limit);
-        if self.by.is_some() {
-            flaws.push(Flaw {
-                code: NOT_YET,
-                key: "by".to_string(),
-                message: "`by` is not supported here yet; all callers share one limiter".to_string(),
-                help: "remove it, or put the rate limit on the links that call it".to_string(),
-            });
-        }
-        flaws
     }
 }
 

@@ -200,18 +200,57 @@ pub(super) fn saturation(result: &RunResult, told: &[String]) -> Vec<Finding> {
             let text = format!(
                 "{name} was at least {share} busy in {often} of {of_words} windows, between {from} and {until}{why}."
             );
-            let is_long =
-                windows as f64 * result.series.window_s >= SATURATED_S || windows as f64 >= SATURATED_SHARE * of as f64;
-            let severity = if is_long && !closed { Severity::Warning } else { Severity::Note };
+            let severity = if is_long(result, windows, of) && !closed { Severity::Warning } else { Severity::Note };
             found.push((windows as f64, draft.say(severity, text)));
         }
     }
     ranked(found)
 }
 
+/// Groups of hosts whose cores were all in use, where no component is said to have used them up.
+pub(super) fn busy_hosts(result: &RunResult) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let of = over_time::measured(result).len();
+    let is_told = result.components.values().any(|component| component.cpu.is_some_and(|cpu| cpu >= SATURATED_MEAN));
+    for (name, hosts) in &result.hosts {
+        let stretches = saturated_in(result, &format!("hosts.{name}.cpu"));
+        let (Some(first), Some(last)) = (stretches.first(), stretches.last()) else { continue };
+        let mut draft = Draft::new("busy_hosts", format!("hosts.{name}"));
+        let mean = hosts.cpu.unwrap_or(0.0);
+        if mean >= SATURATED_MEAN {
+            if !is_told {
+                let busy = draft.metric("cpu", Unit::Share, format!("hosts.{name}.cpu"), mean);
+                found.push((mean, draft.say(Severity::Warning, format!("The cores of {name} were {busy} busy."))));
+            }
+            continue;
+        }
+        let windows: usize = stretches.iter().map(|stretch| stretch.windows).sum();
+        let share = draft.rule("saturated", Unit::Bound, SATURATED);
+        let often = draft.rule("windows", Unit::Count, windows as f64);
+        let of_words = draft.rule("of", Unit::Count, of as f64);
+        let from = draft.rule("from", Unit::Instant, first.from_s);
+        let until = draft.rule("until", Unit::Instant, last.until_s);
+        let text = format!(
+            "The cores of {name} were at least {share} busy in {often} of {of_words} windows, between {from} and {until}."
+        );
+        let severity = if is_long(result, windows, of) { Severity::Warning } else { Severity::Note };
+        found.push((windows as f64, draft.say(severity, text)));
+    }
+    ranked(found)
+}
+
+/// Whether so many saturated windows are worth a warning.
+fn is_long(result: &RunResult, windows: usize, of: usize) -> bool {
+    windows as f64 * result.series.window_s >= SATURATED_S || windows as f64 >= SATURATED_SHARE * of as f64
+}
+
 /// When a component was saturated.
 pub(super) fn saturated(result: &RunResult, component: &str) -> Vec<Stretch> {
-    let column = over_time::column(result, &format!("components.{component}.utilization"));
+    saturated_in(result, &format!("components.{component}.utilization"))
+}
+
+fn saturated_in(result: &RunResult, column: &str) -> Vec<Stretch> {
+    let column = over_time::column(result, column);
     let busy = |window: usize| column.and_then(|values| values.get(window).copied().flatten());
     over_time::stretches(result, |window| busy(window).is_some_and(|busy| busy >= SATURATED))
 }

@@ -271,7 +271,8 @@ fn holds(raw: &Raw, result: &RunResult, finding: &Finding) -> Result<(), String>
             Ok(active) => expect("the use", active / state("size")?, state("in_use")?),
             Err(_) => Ok(()),
         },
-        "saturation" => saturation(raw, finding, name),
+        "saturation" => saturation(raw, finding, &format!("components.{name}.utilization")),
+        "busy_hosts" => saturation(raw, finding, &format!("{}.cpu", finding.about)),
         "unequal" => {
             let each: Vec<f64> = result.components[name].each.iter().filter_map(|one| one.utilization).collect();
             expect("the mean", each.iter().sum::<f64>() / each.len() as f64, state("mean")?)?;
@@ -496,10 +497,9 @@ fn queue_left(raw: &Raw, finding: &Finding) -> Result<(), String> {
     demand(ended, "that fault ended")
 }
 
-fn saturation(raw: &Raw, finding: &Finding, name: &str) -> Result<(), String> {
+fn saturation(raw: &Raw, finding: &Finding, column: &str) -> Result<(), String> {
     let Ok(windows) = stated(finding, "windows") else { return Ok(()) };
-    let column = format!("components.{name}.utilization");
-    let is_busy = |window: &usize| raw.value(&column, *window).is_some_and(|busy| busy >= 0.95);
+    let is_busy = |window: &usize| raw.value(column, *window).is_some_and(|busy| busy >= 0.95);
     let busy: Vec<usize> = raw.measured().into_iter().filter(is_busy).collect();
     expect("how often", busy.len() as f64, windows)?;
     expect("of how often", raw.measured().len() as f64, stated(finding, "of")?)?;
@@ -595,6 +595,11 @@ fn anything_bad(raw: &Raw) -> Vec<String> {
                 bad.push(format!("{name} turned {count} calls away"));
             }
         }
+    }
+    for name in raw.names("hosts") {
+        let column = format!("hosts.{name}.cpu");
+        let full = raw.measured().into_iter().find(|window| raw.value(&column, *window).is_some_and(|b| b >= 0.95));
+        bad.extend(full.map(|window| format!("the cores of {name} were all in use in window {window}")));
     }
     for (from, link, _) in raw.links() {
         for (outcome, count) in raw.outcomes(&format!("links.{from}.{link}")) {

@@ -23,7 +23,8 @@ pub(super) fn lookout(c: &mut Choices<'_>, algorithm: &str, check: &str) -> Stri
     // Where keys, latencies or distances decide, nobody can be spared.
     let can_spare = !["peak_ewma", "locality", "hash", "maglev"].iter().any(|word| algorithm.contains(word));
     let spares = if can_spare { ", slow_start: {window: 2s, minimum: 20%}" } else { "" };
-    let more = c.of(&["", "", ", max_connections: 3", spares, ", subset: 1"]);
+    let sticks = if ["hash", "maglev"].iter().any(|word| algorithm.contains(word)) { "" } else { ", sticky: key" };
+    let more = c.of(&["", "", ", max_connections: 3", spares, ", subset: 1", sticks]);
     let discovery = c.of(&["", "", ", discovery: {delay: {exp: 200ms}}", ", discovery: kubernetes"]);
     format!("{check}{ejection}{panic}{discovery}{more}")
 }
