@@ -190,7 +190,7 @@ const BUNDLED: &[(&str, &[&str])] = &[
     ),
     ("thread-starvation", &["no_timeout workloads.users.call", "unbounded_queue components.app"]),
     // Users without end of patience, in front of something that always answers.
-    ("a-million-users", &["no_timeout workloads.users.call"]),
+    ("millions-of-users", &["no_timeout workloads.users.call"]),
     ("batching-and-rate", &["no_timeout workloads.writers.call", "unbounded_queue components.db"]),
     // A quarter more load than it can carry is what it is about.
     ("bounded-queue", &["overload components.app"]),
@@ -296,6 +296,15 @@ const BUNDLED: &[(&str, &[&str])] = &[
             "retry_without_budget workloads.client.call.retry",
             "timer_inversion workloads.client.call.timeout",
             "unbounded_queue components.db",
+        ],
+    ),
+    (
+        "four-triggers",
+        &[
+            "retry_without_backoff workloads.clients.call.retry",
+            "retry_without_budget workloads.clients.call.retry",
+            "unbounded_queue components.primary",
+            "vulnerable workloads.clients.call.retry",
         ],
     ),
     ("restart-herd", &["retry_without_jitter workloads.clients.call.retry.backoff"]),

@@ -78,7 +78,7 @@ fn whoever_watches_a_run_sees_what_nobody_would_have_seen() {
         let finite = language::builtin::text(name).expect("it is built in").contains("until: idle");
         let shorter = match name {
             "work-a" => vec!["run.duration=5000s".to_string()],
-            "work-b" | "work-c" | "a-million-users" => vec!["run.duration=1500ms".to_string()],
+            "work-b" | "work-c" | "millions-of-users" => vec!["run.duration=1500ms".to_string()],
             _ => Vec::new(),
         };
         let loaded = load(name, shorter);

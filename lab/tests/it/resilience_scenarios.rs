@@ -30,6 +30,22 @@ fn budgets_of_layers_multiply_as_their_shares_say() {
     }
 }
 
+/// The pattern of the published experiment, on every seed: only the deepest and longest trigger under the full load brings it down for good.
+#[test]
+fn one_of_four_similar_triggers_brings_it_down_for_good() {
+    let triggers =
+        [("eighty-percent", false), ("seventy-eight-percent", true), ("nine-seconds", true), ("less-load", true)];
+    for (variant, recovers) in triggers {
+        for result in runs("four-triggers", variant) {
+            assert_eq!(holds(&result), [recovers], "{variant}");
+            let goodput = mean(&result, "workloads.clients.goodput", 60.0, 90.0);
+            let sent = mean(&result, "workloads.clients.sent", 60.0, 90.0);
+            let share = goodput / sent;
+            assert!(if recovers { share > 0.99 } else { share < 0.01 }, "{variant}: {share}");
+        }
+    }
+}
+
 #[test]
 fn a_breaker_saves_its_caller() {
     for result in runs("breaker-saves-caller", "breaker") {

@@ -240,6 +240,8 @@ pub enum TimelineRole {
     Trigger,
     /// Times in which goodput stayed down.
     Sustained,
+    /// Times in which a policy rejected calls by itself.
+    Policy,
     /// Actions of operators.
     Remedy,
 }

@@ -64,6 +64,7 @@ fn draw_lane(canvas: &mut Canvas, plot: &Plot, lane: &TimelineLane, top: f64) {
     let color = match lane.role {
         TimelineRole::Trigger => palette::FAULT,
         TimelineRole::Sustained => palette::SERIES[1],
+        TimelineRole::Policy => palette::SERIES[2],
         TimelineRole::Remedy => palette::EVENT,
     };
     // Names that do not fit inside their bars go to the right of them, and are left out if they would touch.

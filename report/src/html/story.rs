@@ -3,7 +3,9 @@
 //! It tells the findings about recovery in chronological order, for readers who have not seen the run. There is none if no
 //! fault brought goodput down.
 
-use lab::result::RunResult;
+use std::collections::BTreeSet;
+
+use lab::result::{Happenings, RunResult};
 
 use super::{Block, Figure, Section};
 use crate::charts::{Axis, Chart, Kind, Size, TimelineBar, TimelineLane, TimelineRole, Unit, bounds};
@@ -126,6 +128,7 @@ fn timeline(result: &RunResult, outages: &[Outage]) -> Chart {
     let mut lanes = vec![
         lane("trigger", TimelineRole::Trigger, faults.collect()),
         lane("sustained", TimelineRole::Sustained, sustained.collect()),
+        lane("breaker", TimelineRole::Policy, open_breakers(result, end_s)),
         lane("remedy", TimelineRole::Remedy, events.collect()),
     ];
     lanes.retain(|lane| !lane.bars.is_empty());
@@ -148,8 +151,48 @@ fn timeline(result: &RunResult, outages: &[Outage]) -> Chart {
     }
 }
 
+/// When breakers were not closed, by link; those of several replicas count together. A link of which not every change is known has none.
+fn open_breakers(result: &RunResult, end_s: f64) -> Vec<TimelineBar> {
+    let mut bars = Vec::new();
+    let opened = result.happenings.iter().filter(|of| of.name == "breaker_opened");
+    for opened in opened {
+        let closed = result.happenings.iter().find(|of| of.name == "breaker_closed" && of.place == opened.place);
+        if [Some(opened), closed].into_iter().flatten().any(|of| happenings::left_out(of) > 0) {
+            continue;
+        }
+        let changes = |of: Option<&'_ Happenings>, opens: bool| -> Vec<(f64, Option<u32>, bool)> {
+            let all = of.into_iter().flat_map(|of| of.first.iter().chain(&of.last));
+            all.map(|at| (at.at_s, at.replica, opens)).collect()
+        };
+        let mut changes = [changes(Some(opened), true), changes(closed, false)].concat();
+        changes.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (mut open, mut since) = (BTreeSet::new(), 0.0);
+        let mut bar = |from_s: f64, until_s: f64| {
+            bars.push(TimelineBar { name: opened.place.clone(), from_s: from_s.max(0.0), until_s: until_s.max(0.0) });
+        };
+        for (at_s, replica, opens) in changes {
+            let was_open = !open.is_empty();
+            match opens {
+                true => open.insert(replica),
+                false => open.remove(&replica),
+            };
+            match (was_open, open.is_empty()) {
+                (false, false) => since = at_s,
+                (true, true) => bar(since, at_s),
+                (false, true) | (true, false) => {}
+            }
+        }
+        if !open.is_empty() {
+            bar(since, end_s);
+        }
+    }
+    bars
+}
+
 #[cfg(test)]
 mod tests {
+    use lab::result::HappenedAt;
+
     use super::*;
     use crate::sample;
 
@@ -165,6 +208,30 @@ mod tests {
         let names: Vec<&str> = lanes.iter().map(|lane| lane.name.as_str()).collect();
         assert_eq!(names, ["trigger", "sustained"]);
         assert_eq!((lanes[1].bars[0].from_s, lanes[1].bars[0].until_s), (80.0, 300.0));
+    }
+
+    #[test]
+    fn a_breaker_is_open_from_its_opening_to_its_closing() {
+        let happened = |name: &str, at: &[(f64, u32)]| Happenings {
+            name: name.to_owned(),
+            place: "shop.pay".to_owned(),
+            count: at.len() as u64,
+            first: at
+                .iter()
+                .map(|(at_s, replica)| HappenedAt { at_s: *at_s, replica: Some(*replica), about: None })
+                .collect(),
+            ..Happenings::default()
+        };
+        let mut storm = sample::storm();
+        // It fails its trial at 20 s, so it opens again without having closed; the other replica's is open from 25 s to 40 s.
+        storm.happenings = vec![
+            happened("breaker_opened", &[(10.0, 0), (20.0, 0), (25.0, 1), (50.0, 0)]),
+            happened("breaker_closed", &[(30.0, 0), (40.0, 1)]),
+        ];
+        let spans: Vec<(f64, f64)> = open_breakers(&storm, 60.0).iter().map(|bar| (bar.from_s, bar.until_s)).collect();
+        assert_eq!(spans, [(10.0, 40.0), (50.0, 60.0)]);
+        storm.happenings[0].count = 1_000;
+        assert_eq!(open_breakers(&storm, 60.0), []);
     }
 
     #[test]

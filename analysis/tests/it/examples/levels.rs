@@ -95,7 +95,7 @@ fn a_million_users_are_not_a_million_requests_a_second() {
         let deviations: Vec<f64> = (1..=4_u64)
             .into_par_iter()
             .map(|seed| {
-                let users = &shipped_with("a-million-users", Some(variant), &[], Some(seed)).workloads["users"];
+                let users = &shipped_with("millions-of-users", Some(variant), &[], Some(seed)).workloads["users"];
                 exact(users.latency.max_s, 0.01);
                 let expected = 2.0 * 1e6 / (think + 0.01);
                 (users.sent as f64 - expected) / expected.sqrt()
