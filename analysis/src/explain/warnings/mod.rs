@@ -43,6 +43,7 @@ const RULES: &[Rule] = &[
     load::leaks,
     load::hosts,
     reserves::spare,
+    reserves::spare_regions,
     reserves::busy_cores,
     reserves::starved,
     queues::unbounded,

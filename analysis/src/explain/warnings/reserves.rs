@@ -1,8 +1,12 @@
-//! Reserves: what the loss of one host or replica leaves, how busy processors are, and breakers that see too little to open.
+//! Reserves: what the loss of one host, replica or region leaves, how busy processors are, and breakers that see too little to open.
+
+use std::collections::BTreeSet;
 
 use models::hosts::{Placement, place_in_memory};
 
+use super::super::graph::Caller;
 use super::super::limits::{Limit, grouped, plain};
+use super::super::times::Times;
 use super::load::{has_open_load, places};
 use super::{Finder, mend, percent};
 
@@ -93,6 +97,48 @@ pub(super) fn spare(finder: &mut Finder<'_, '_>) {
             }
             None => finder.warn("no_spare", &path, message, "spread it over more hosts".into()),
         }
+    }
+}
+
+/// What bears the load only as long as no region is lost, where a chooser that finds out sends its calls to the others.
+pub(super) fn spare_regions(finder: &mut Finder<'_, '_>) {
+    if !has_open_load(finder) {
+        return;
+    }
+    let graph = finder.graph;
+    let region_of = |component: usize| graph.directory.components[component].region.as_deref();
+    for (nth, link) in graph.links.iter().enumerate() {
+        let Caller::Component(caller) = link.caller else { continue };
+        // Where some have no share, the others are not made up for in proportion.
+        if !graph.components[caller].finds_out() || link.ways.iter().any(|way| way.directs || way.share <= 0.0) {
+            continue;
+        }
+        let calls = finder.load.fresh.attempts(nth);
+        let regions: BTreeSet<&str> = link.ways.iter().filter_map(|way| region_of(way.component)).collect();
+        let mut worst: Option<(f64, &str, usize, f64)> = None;
+        for region in &regions {
+            let is_there = |component: usize| region_of(component) == Some(*region);
+            let lost: f64 = link.ways.iter().filter(|way| is_there(way.component)).map(|way| way.share).sum();
+            for way in link.ways.iter().filter(|way| lost < 1.0 && !is_there(way.component)) {
+                let rate = Times::rate(way.component, finder.load.fresh);
+                let limits = finder.load.of_component(way.component).into_iter();
+                let busy = limits.map(|limit| limit.unwaited).fold(0.0, f64::max);
+                let more = calls * lost * way.share / (1.0 - lost);
+                let after = busy * (1.0 + more / rate);
+                if busy < 1.0 && after >= 1.0 && worst.is_none_or(|(most, ..)| after > most) {
+                    worst = Some((after, region, way.component, busy));
+                }
+            }
+        }
+        let Some((after, region, component, busy)) = worst else { continue };
+        let message = format!(
+            "{} has no spare capacity for the loss of a region: without {region}, {} would be {} busy ({} with all regions)",
+            graph.name(caller),
+            graph.name(component),
+            percent(after),
+            percent(busy)
+        );
+        finder.warn("no_spare_region", &link.path, message, "add replicas in the other regions".into());
     }
 }
 
