@@ -160,16 +160,19 @@ fn a_kind_does_not_name_another() {
 #[test]
 fn a_kind_that_is_named_is_found() {
     for (text, kind) in [
-        ("matches!(kind, Some(\"dns\"))", "dns"),
+        ("matches!(kind, Some(\"cache\"))", "cache"),
         ("ComponentSettings::Service(service) => {", "service"),
         ("if let Node::LoadBalancer(one) = node {", "load_balancer"),
         ("use crate::components::service::Placement;", "service"),
     ] {
         assert!(names_kind(text, kind).is_some(), "{text}");
     }
-    for (text, kind) in
-        [("\"dns.to\"", "dns"), ("Node::Services", "service"), ("components::cached(", "cache"), ("a cache", "cache")]
-    {
+    for (text, kind) in [
+        ("\"cache.to\"", "cache"),
+        ("Node::Services", "service"),
+        ("components::cached(", "cache"),
+        ("a cache", "cache"),
+    ] {
         assert_eq!(names_kind(text, kind), None, "{text}");
     }
 }

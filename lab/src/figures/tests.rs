@@ -23,7 +23,7 @@ workloads:
     requests: [{key: {zipf: {keys: 5, s: 1}}}]
     call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2, when: [timeout, unavailable, overload, rate_limited, reset, error, breaker_open, pool_timeout]}}
 components:
-  front: {kind: load_balancer, to: [app], health_check: haproxy, outlier_ejection: envoy, panic_threshold: 50%, slow_start: 10s, max_connections: 10000}
+  front: {kind: load_balancer, to: [app], health_check: haproxy, outlier_ejection: envoy, panic_threshold: 50%, slow_start: 10s, max_connections: 10000, sticky: key}
   app:
     kind: service
     replicas: 2

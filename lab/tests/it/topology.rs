@@ -163,7 +163,7 @@ fn before_services(c: &mut Choices<'_>, text: &mut String, front: &str) {
         let to = if plain { format!("{{to: s0{}}}", policies(c, true)) } else { "s0".to_string() };
         let per = if plain { "" } else { c.of(&["", ", per: connection"]) };
         let check = lookouts::health_check(c);
-        let knows = lookouts::lookout(c, algorithm, check);
+        let knows = lookouts::lookout(c, algorithm, check, instances);
         let _ = writeln!(
             text,
             "  lb: {{kind: load_balancer, algorithm: {algorithm}, instances: {instances}, to: {to}{per}{knows}}}"

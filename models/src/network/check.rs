@@ -208,10 +208,16 @@ fn check_clients(scenario: &Scenario, problems: &mut Problems) {
     }
     for entry in &scenario.components {
         let settings = &entry.value.settings;
-        if settings.balancing().is_some() && settings.goes_by_client() {
-            let message = "`by: client` sends all calls to one target: each request comes from a client of its own";
+        if let Some(algorithm) = settings.balancing().filter(|_| settings.goes_by_client()) {
+            let (key, message) = match algorithm.hashes() {
+                Some(_) => (
+                    "algorithm",
+                    "`by: client` sends all calls to one target: each request comes from a client of its own",
+                ),
+                None => ("sticky", "`sticky: client` has no effect: each request comes from a client of its own"),
+            };
             let help = "say how many clients a workload has: `clients: 10k`";
-            let at = TreePath::of(&["components", entry.name.as_str(), "algorithm"]);
+            let at = TreePath::of(&["components", entry.name.as_str(), key]);
             problems.push(Problem::error("no_effect", entry.name_span, message).path(at).help(help));
         }
     }

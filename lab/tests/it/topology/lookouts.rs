@@ -15,7 +15,7 @@ pub(super) fn health_check(c: &mut Choices<'_>) -> &'static str {
 }
 
 /// What else a balancer has to find out by.
-pub(super) fn lookout(c: &mut Choices<'_>, algorithm: &str, check: &str) -> String {
+pub(super) fn lookout(c: &mut Choices<'_>, algorithm: &str, check: &str, instances: u32) -> String {
     let ejection =
         c.of(&["", "", ", outlier_ejection: {consecutive_errors: 2, interval: 500ms, base: 1s, max_ejected: 60%}"]);
     let can_panic = !(check.is_empty() && ejection.is_empty());
@@ -23,7 +23,8 @@ pub(super) fn lookout(c: &mut Choices<'_>, algorithm: &str, check: &str) -> Stri
     // Where keys, latencies or distances decide, nobody can be spared.
     let can_spare = !["peak_ewma", "locality", "hash", "maglev"].iter().any(|word| algorithm.contains(word));
     let spares = if can_spare { ", slow_start: {window: 2s, minimum: 20%}" } else { "" };
-    let sticks = if ["hash", "maglev"].iter().any(|word| algorithm.contains(word)) { "" } else { ", sticky: key" };
+    let hashes = ["hash", "maglev"].iter().any(|word| algorithm.contains(word));
+    let sticks = if hashes || instances > 1 { "" } else { ", sticky: key" };
     let more = c.of(&["", "", ", max_connections: 3", spares, ", subset: 1", sticks]);
     let discovery = c.of(&["", "", ", discovery: {delay: {exp: 200ms}}", ", discovery: kubernetes"]);
     format!("{check}{ejection}{panic}{discovery}{more}")
