@@ -1,18 +1,26 @@
 //! The director: the node beside the workloads that strikes and lifts faults, and starts and stops replicas, as chores: no run of
 //! finite work goes on for them.
 
+mod staffing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sim_core::dist::Dist;
 use sim_core::random::Stream;
-use sim_core::{Answer, CallId, Component, Cx, Death, Figures, Happens, News, Next, NodeId, Order, Span, Time, Timer};
+use sim_core::{
+    Answer, CallId, Component, Cx, Death, Figures, GroupId, Happens, News, Next, NodeId, Order, Span, Time, Timer,
+};
 
 use crate::appeals::{DIES, OF_MEMORY, OOM_KILLED, STANDS_STILL};
+use crate::autoscale::AutoscaleSettings;
 use crate::faults::Acting;
-use crate::faults::fault::{Aftermath, Whom};
+use crate::faults::fault::{Aftermath, Staffing, Whom};
 use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
-use crate::fleet::{Fleet, Membership};
+use crate::fleet::Fleet;
 use crate::restart::{RestartSettings, Restarts};
+use crate::shutdown::ShutdownSettings;
+pub use staffing::HAPPENS_OF_STAFF;
+use staffing::{AVAILABLE, IDLE, LOOK, REPLICA_ADDED, SAMPLE, SCHEDULED, Staff, TERM};
 
 /// A fault on the director's list.
 #[derive(Clone, Debug)]
@@ -73,6 +81,8 @@ struct Struck {
     nodes: Vec<NodeId>,
     /// When what it struck comes back by itself, where it does.
     comes_back: Option<Time>,
+    /// How many replicas were wanted before, where it changes that.
+    wanted: Option<u32>,
 }
 
 /// What becomes of a replica of a component whose process has died.
@@ -84,6 +94,14 @@ pub struct Life {
     pub replace_after: Option<Span>,
     /// How long coming up takes.
     pub start_up: Option<Dist>,
+    /// How a replica is shut down; `None` where replicas cannot come and go.
+    pub shutdown: Option<ShutdownSettings>,
+    /// What decides how many there are to be.
+    pub autoscale: Option<AutoscaleSettings>,
+    /// Cores that a replica asks for.
+    pub cores: Option<f64>,
+    /// The group that measures its component.
+    pub group: GroupId,
 }
 
 /// The node that makes faults happen, and that starts and stops replicas.
@@ -104,6 +122,10 @@ pub struct Director {
     dead: BTreeSet<NodeId>,
     /// Replicas that are dead and will be replaced, with how long the new one will take to come up.
     replacing: BTreeMap<NodeId, Span>,
+    /// Who is wanted.
+    staff: Staff,
+    /// The end of the warm-up.
+    zero: Time,
     draws: Stream,
 }
 
@@ -120,13 +142,16 @@ impl Director {
             restarts: BTreeMap::new(),
             dead: BTreeSet::new(),
             replacing: BTreeMap::new(),
+            staff: Staff::default(),
+            zero: 0,
             draws: Stream::named(seed, "faults/recovery"),
         }
     }
 
     /// With what becomes of replicas whose process dies, by component.
-    pub fn with_lives(self, lives: Vec<Life>) -> Director {
-        Director { lives, ..self }
+    pub fn with_lives(self, lives: Vec<Life>, zero: Time) -> Director {
+        let wanted = self.fleets.iter().map(Fleet::members).collect();
+        Director { staff: Staff::new(&lives, wanted), lives, zero, ..self }
     }
 
     /// With replicas that wait for a host: a node of their component, and how many.
@@ -155,7 +180,7 @@ impl Director {
 
     /// A process that is dead is started again, or replaced, after a while.
     fn comes_back(&mut self, cx: &mut Cx<'_>, node: NodeId) {
-        let Some(Life { restart, replace_after, start_up }) = self.life_of(node).cloned() else { return };
+        let Some(Life { restart, replace_after, start_up, .. }) = self.life_of(node).cloned() else { return };
         let takes = start_up.map_or(0, |dist| dist.sample_span(&mut self.draws));
         if let Some(restart) = restart {
             let wait = self.restarts.entry(node).or_default().died(cx.now(), &restart);
@@ -230,6 +255,7 @@ impl Director {
             nodes.retain(|node| !self.dead.contains(node));
         }
         acting.strike(cx, number, &nodes);
+        let wanted = acting.staffing().and_then(|staffing| self.staff(cx, *staffing));
         if let Aftermath::Restarts = aftermath {
             for node in &nodes {
                 self.dead.insert(*node);
@@ -252,7 +278,17 @@ impl Director {
             let wait = if what == REPLACE { after } else { takes };
             cx.chore_after(wait, Timer { what, data: u64::from(number) << 32 | u64::from(node.0) });
         }
-        self.struck[number as usize] = Struck { nodes, comes_back };
+        self.struck[number as usize] = Struck { nodes, comes_back, wanted };
+    }
+
+    /// A fault ends.
+    fn lift(&mut self, cx: &mut Cx<'_>, number: usize) {
+        self.planned[number].acting.lift(cx, number as u32, &self.struck[number].nodes);
+        if let (Some(Staffing::Scale { component, .. }), Some(wanted)) =
+            (self.planned[number].acting.staffing().copied(), self.struck[number].wanted)
+        {
+            self.want(cx, component, wanted);
+        }
     }
 
     /// What is done bit by bit goes on, until it is over or ends.
@@ -301,42 +337,31 @@ impl Director {
 
     /// A replica starts in the fleet in which `of` is, if possible beside `beside`, and is ready after a while. Where no slot is
     /// free, that waits.
-    pub fn start(&mut self, cx: &mut Cx<'_>, of: NodeId, beside: Option<NodeId>, takes: Span) {
+    pub fn start(&mut self, cx: &mut Cx<'_>, of: NodeId, beside: Option<NodeId>, takes: Span) -> Option<NodeId> {
         let now = cx.now();
-        let Some(fleet) = self.fleet_with(of) else { return };
-        match fleet.start(now, beside, |node| cx.would_come_up(node)) {
-            Some(node) => drop(cx.chore_after(takes, Timer { what: READY, data: u64::from(node.0) })),
-            None => cx.happened_to(of, &START_WAITS),
+        let fleet = self.fleet_with(of)?;
+        let started = fleet.start(now, beside, |node| cx.would_come_up(node));
+        let number = started.and_then(|node| fleet.tenant(node));
+        match (started, number) {
+            (Some(node), Some(number)) => {
+                let data = u64::from(number) << 32 | u64::from(node.0);
+                cx.chore_after(takes, Timer { what: READY, data });
+            }
+            (Some(_), None) | (None, _) => cx.happened_to(of, &START_WAITS),
         }
+        started
     }
 
     /// A replica that has come up is ready.
-    fn ready(&mut self, cx: &mut Cx<'_>, node: NodeId) {
-        let is_ready = self.fleet_with(node).is_some_and(|fleet| fleet.become_ready(node));
+    fn ready(&mut self, cx: &mut Cx<'_>, number: u32, node: NodeId) {
+        let is_ready =
+            self.fleet_with(node).is_some_and(|fleet| fleet.tenant(node) == Some(number) && fleet.become_ready(node));
         if is_ready {
-            bring_up(cx, node, Death::Process, &REPLICA_REPLACED);
+            let what = if self.is_fresh(node) { &REPLICA_ADDED } else { &REPLICA_REPLACED };
+            bring_up(cx, node, Death::Process, what);
             cx.announce(node, News::Joined);
+            self.is_ready(cx, node);
         }
-    }
-
-    /// A replica is not called any more, and leaves after so long.
-    pub fn drain(&mut self, cx: &mut Cx<'_>, node: NodeId, grace: Span) {
-        if self.fleet_with(node).is_some_and(|fleet| fleet.drain(node)) {
-            cx.announce(node, News::Left);
-            cx.chore_after(grace, Timer { what: LEAVE, data: u64::from(node.0) });
-        }
-    }
-
-    /// A component is to have so many replicas: more start and are ready after a while, or the newest drain.
-    pub fn scale(&mut self, cx: &mut Cx<'_>, component: usize, replicas: u32, takes: Span, grace: Span) {
-        let members = self.fleets[component].members();
-        let Some((_, of)) = self.fleets[component].used().first().copied() else { return };
-        (members..replicas).for_each(|_| self.start(cx, of, None, takes));
-        let newest = self.fleets[component].present().into_iter().rev();
-        let ready = newest.filter(|(_, node)| self.fleets[component].membership(*node) == Some(Membership::Ready));
-        let surplus: Vec<NodeId> =
-            ready.take(members.saturating_sub(replicas) as usize).map(|(_, node)| node).collect();
-        surplus.into_iter().for_each(|node| self.drain(cx, node, grace));
     }
 
     fn arm_breaking(&mut self, cx: &mut Cx<'_>, which: usize, replica: usize, what: u8) {
@@ -358,6 +383,7 @@ impl Component for Director {
         for (node, count) in self.pending.clone() {
             (0..count).for_each(|_| cx.happened_to(node, &START_WAITS));
         }
+        self.begin_staffing(cx);
         for which in 0..self.breaking.len() {
             for replica in 0..self.breaking[which].nodes.len() {
                 self.arm_breaking(cx, which, replica, BREAK);
@@ -378,7 +404,7 @@ impl Component for Director {
         let (high, low) = ((timer.data >> 32) as usize, timer.data as u32 as usize);
         match timer.what {
             STRIKE => self.strike(cx, low as u32),
-            LIFT => self.planned[low].acting.lift(cx, low as u32, &self.struck[low].nodes),
+            LIFT => self.lift(cx, low),
             COME_BACK => self.planned[high].acting.lift(cx, high as u32, &[NodeId(low as u32)]),
             REPLACE => {
                 let dead = NodeId(low as u32);
@@ -387,8 +413,9 @@ impl Component for Director {
                 self.start(cx, dead, Some(dead), takes);
             }
             GO_ON => self.go_on(cx, low as u32),
-            READY => self.ready(cx, NodeId(low as u32)),
-            LEAVE => self.leave(cx, NodeId(low as u32)),
+            READY => self.ready(cx, high as u32, NodeId(low as u32)),
+            LEAVE => self.grace_is_over(cx, high as u32, NodeId(low as u32)),
+            TERM | IDLE | AVAILABLE | SAMPLE | LOOK | SCHEDULED => self.staffing_is_due(cx, timer),
             RESTART => self.restart(cx, NodeId(low as u32)),
             RESUME => cx.order(Order::Resume(NodeId(low as u32))),
             BREAK => {

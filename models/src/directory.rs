@@ -12,6 +12,7 @@ use crate::fleet::Fleet;
 use crate::hosts::Placement;
 use crate::link::Target;
 use crate::restart::RestartSettings;
+use crate::shutdown::ShutdownSettings;
 
 /// The name of the link of a workload.
 pub const WORKLOAD_LINK: &str = "call";
@@ -90,6 +91,8 @@ pub struct ComponentPlace {
     pub restart: Option<RestartSettings>,
     /// How long coming up takes.
     pub start_up: Option<Dist>,
+    /// How a replica is shut down; `None` where replicas cannot come and go.
+    pub shutdown: Option<ShutdownSettings>,
     /// Whether it remembers what a fault can make it forget.
     pub forgets: bool,
     /// Who calls it, where it only says whom to call: how each of them reaches what it says.

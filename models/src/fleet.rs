@@ -73,6 +73,13 @@ impl Fleet {
         self.slot(node).map(|slot| self.slots[slot].membership)
     }
 
+    /// The number of the replica that is in the slot of a node, if one is.
+    pub fn tenant(&self, node: NodeId) -> Option<u32> {
+        let slot = &self.slots[self.slot(node)?];
+        let is_there = slot.membership != Membership::Gone;
+        slot.tenants.last().filter(|_| is_there).map(|tenant| tenant.number)
+    }
+
     /// How many are ready.
     pub fn ready(&self) -> u32 {
         self.slots.iter().filter(|slot| slot.membership == Membership::Ready).count() as u32

@@ -19,7 +19,8 @@ pub fn sources() -> impl Iterator<Item = Source> {
     let policies = crate::policies::link_settings::HAPPENS.iter().map(|(name, happens)| Source { name, happens });
     let checks = Source { name: "health_check", happens: crate::balancing::checker::HAPPENS };
     let ejection = Source { name: "outlier_ejection", happens: crate::balancing::lookout::HAPPENS };
-    [faults, random]
+    let staffing = Source { name: "staffing", happens: crate::director::HAPPENS_OF_STAFF };
+    [faults, random, staffing]
         .into_iter()
         .chain(kinds)
         .chain(policies)

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod appeals;
+pub mod autoscale;
 pub mod balancing;
 pub mod caching;
 pub mod change_numbers;
@@ -27,7 +28,10 @@ pub mod memory;
 pub mod network;
 pub mod policies;
 pub mod restart;
+pub mod rollout;
 pub mod runtimes;
 pub mod scenario;
+pub mod share_or_count;
+pub mod shutdown;
 pub mod steps;
 pub mod workloads;

@@ -487,6 +487,11 @@ impl Cpus {
         }
     }
 
+    /// Core-nanoseconds used since the run began.
+    pub(crate) fn used(&self, now: Time, cpu: CpuId) -> u128 {
+        self.machines[cpu.machine as usize].host.container_busy(now, cpu.container)
+    }
+
     /// Core-nanoseconds used since the end of the warm-up.
     pub(crate) fn busy(&self, now: Time, cpu: CpuId) -> u128 {
         let m = &self.machines[cpu.machine as usize];

@@ -23,6 +23,7 @@ mod laws;
 mod lending;
 mod limits;
 mod measuring;
+mod observing;
 mod occurring;
 mod passages;
 mod peers;

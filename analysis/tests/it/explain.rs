@@ -298,6 +298,16 @@ const BUNDLED: &[(&str, &[&str])] = &[
             "unbounded_queue components.db",
         ],
     ),
+    ("rolling-deploy", &["unbounded_queue components.app"]),
+    (
+        "autoscale-flash-crowd",
+        &[
+            "busy_cores components.app",
+            "no_spare components.app",
+            "overload_at_peak components.app",
+            "unbounded_queue components.app",
+        ],
+    ),
     (
         "four-triggers",
         &[

@@ -47,7 +47,6 @@ fn buffeted(loaded: &Loaded, seed: u64) -> Vec<(u64, Vec<u64>, u128)> {
         let Some(component) = components.get(stream.below(components.len().max(1) as u64) as usize).copied() else {
             break;
         };
-        let (takes, grace) = (stream.below(SECOND), stream.below(SECOND));
         let slots = network.directory.components[component].slots;
         let to = stream.below(u64::from(slots) + 2) as u32;
         match stream.below(3) {
@@ -56,9 +55,9 @@ fn buffeted(loaded: &Loaded, seed: u64) -> Vec<(u64, Vec<u64>, u128)> {
                 let Some((_, node)) = present.get(stream.below(present.len().max(1) as u64) as usize).copied() else {
                     continue;
                 };
-                direct(&mut network, |director, cx| director.drain(cx, node, grace));
+                direct(&mut network, |director, cx| director.shut_down(cx, node));
             }
-            _ => direct(&mut network, |director, cx| director.scale(cx, component, to, takes, grace)),
+            _ => direct(&mut network, |director, cx| director.want(cx, component, to)),
         }
         network.engine.check_laws().expect("the laws hold at any time");
     }
@@ -83,7 +82,7 @@ fn laws_hold_whatever_replicas_come_and_go() {
         // A process that dies is either replaced or started again.
         let yaml = yaml.replace("    restart: {base: 300ms, max: 2s, reset: 4s}\n", "");
         let yaml = yaml
-            .replace("    kind: service\n", "    kind: service\n    start_up: {exp: 300ms}\n    replace_after: 1s\n");
+            .replace("    kind: service\n", "    kind: service\n    start_up: {exp: 300ms}\n    replace_after: 1s\n    shutdown: {pre_stop: 100ms, grace: 700ms}\n");
         let loaded = load(&yaml);
         let found = std::panic::catch_unwind(|| (buffeted(&loaded, case), buffeted(&loaded, case)));
         let (one, other) = found.unwrap_or_else(|_| panic!("case {case}:\n{yaml}"));
@@ -129,12 +128,12 @@ fn replicas_have_numbers_that_never_return() {
         |network: &mut Network, to_ms: u64| network.engine.run_until(to_ms * MILLISECOND).expect("time passes");
     // Two more replicas, ready after two seconds; the balancer uses them without being told.
     carry_on(&mut network, 1_000);
-    direct(&mut network, |director, cx| director.scale(cx, app, 5, 2 * SECOND, SECOND));
+    direct(&mut network, |director, cx| director.want(cx, app, 5));
     assert_eq!((numbers(&network), fleet(&network, app).ready()), (vec![0, 1, 2, 3, 4], 3));
     carry_on(&mut network, 3_001);
     assert_eq!(fleet(&network, app).ready(), 5);
     // The newest replica leaves after it has had time to finish; no calls are lost.
-    direct(&mut network, |director, cx| director.scale(cx, app, 4, 0, SECOND));
+    direct(&mut network, |director, cx| director.want(cx, app, 4));
     let (_, node) = fleet(&network, app).present()[4];
     assert_eq!(fleet(&network, app).membership(node), Some(Membership::Draining));
     carry_on(&mut network, 5_000);
@@ -142,7 +141,7 @@ fn replicas_have_numbers_that_never_return() {
     let (arrivals, ok, unavailable) = outcomes(&network, "app");
     assert!(arrivals - ok <= 1 && unavailable == 0, "{arrivals} {ok}");
     // The next one takes the slot of the one that left, with a number of its own.
-    direct(&mut network, |director, cx| director.scale(cx, app, 5, 0, SECOND));
+    direct(&mut network, |director, cx| director.want(cx, app, 5));
     carry_on(&mut network, 6_000);
     assert_eq!(numbers(&network), [0, 1, 2, 3, 5]);
     // The oldest is killed. The balancer does not notice: a fifth of the calls fail until it is replaced after five seconds.

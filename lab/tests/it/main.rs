@@ -34,6 +34,7 @@ mod junk;
 mod kinds;
 mod language;
 mod laws;
+mod lifecycle;
 mod limits;
 mod live;
 mod lookout;

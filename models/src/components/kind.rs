@@ -6,6 +6,7 @@ use sim_core::figures::Set;
 use sim_core::{Attempts, Component, Happens, Span};
 
 use super::site::Site;
+use crate::autoscale::AutoscaleSettings;
 use crate::balancing::AlgorithmSettings;
 use crate::balancing::lookout::Means;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
@@ -16,6 +17,7 @@ use crate::law::Law;
 use crate::link::LinkSettings;
 use crate::listen::Closing;
 use crate::restart::RestartSettings;
+use crate::shutdown::ShutdownSettings;
 
 /// The links of a component: name and settings.
 pub type Links<'a> = Vec<(&'a str, &'a LinkSettings)>;
@@ -142,6 +144,24 @@ pub trait Kind: Component + Sized {
 
     /// How a process that has died is started again; `None` where it is not.
     fn restart(settings: &Self::Settings) -> Option<RestartSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// How a replica is shut down; `None` where replicas cannot come and go.
+    fn shutdown(settings: &Self::Settings) -> Option<ShutdownSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// What decides how many replicas there are to be, where anything does.
+    fn autoscale(settings: &Self::Settings) -> Option<&AutoscaleSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// Cores that a replica asks for, where that is said.
+    fn cores_requested(settings: &Self::Settings) -> Option<f64> {
         let _ = settings;
         None
     }

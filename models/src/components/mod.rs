@@ -10,6 +10,7 @@ use sim_core::dist::Dist;
 use sim_core::figures::Set;
 use sim_core::{Happens, Span};
 
+use crate::autoscale::AutoscaleSettings;
 use crate::balancing::AlgorithmSettings;
 use crate::balancing::lookout::Means;
 use crate::caching::hit_ratio::{Hits, KeyGroup};
@@ -18,6 +19,7 @@ use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::listen::Closing;
 use crate::restart::RestartSettings;
+use crate::shutdown::ShutdownSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};
 
 #[macro_use]

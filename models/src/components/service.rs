@@ -60,6 +60,7 @@ use sim_core::{
 use super::kind::{Answers, Ask, Checks, Kind, Links};
 use super::site::Site;
 use crate::admission::{AdmissionSettings, shed};
+use crate::autoscale::AutoscaleSettings;
 use crate::consuming::ConsumeSettings;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
 use crate::hosts::HostsSettings;
@@ -69,12 +70,12 @@ use crate::listen::{Closing, ListenSettings};
 use crate::memory::gc::GcSettings;
 use crate::memory::{CommitSettings, MemorySettings};
 use crate::policies::concurrency::{self, ConcurrencySettings};
-use crate::policies::not_yet::NotYet;
 use crate::policies::or_none::OrNone;
 use crate::policies::presets::OrPreset;
 use crate::policies::rate_limit;
 use crate::restart::RestartSettings;
 use crate::runtimes::{Crash, Facts, RuntimeSettings, TaskMemory};
+use crate::shutdown::ShutdownSettings;
 use crate::steps::{ReplyWord, Step, StepCall, tasks_at_once, walk, walk_certain};
 use calling::passed_on;
 use guard::Guard;
@@ -143,12 +144,12 @@ pub struct Settings {
     /// process that needs more to start dies; later a call that needs a thread fails with `unavailable`.
     #[setting(range = "1..=100000000")]
     pub threads_max: Option<u32>,
-    /// Graceful shutdown.
-    pub shutdown: Option<NotYet>,
+    /// How replicas are shut down that `scale`, `deploy` or `autoscale` remove. Default: they are told to end at once, and have 30 s.
+    pub shutdown: Option<ShutdownSettings>,
     /// Garbage collection: settings, a preset, or `none`, the default.
     pub gc: Option<OrNone<OrPreset<GcSettings>>>,
-    /// Scaling by load.
-    pub autoscale: Option<NotYet>,
+    /// Decides how many replicas there are to be; `replicas` is the initial number.
+    pub autoscale: Option<AutoscaleSettings>,
 }
 
 impl Settings {
@@ -367,6 +368,20 @@ impl Kind for Service {
         settings.replace_after.map(|d| d.0)
     }
 
+    fn shutdown(settings: &Settings) -> Option<ShutdownSettings> {
+        // Instances that are started for calls come and go by themselves.
+        let can = settings.facts().instances.is_none();
+        can.then(|| settings.shutdown.unwrap_or(ShutdownSettings::DEFAULT))
+    }
+
+    fn autoscale(settings: &Settings) -> Option<&AutoscaleSettings> {
+        settings.autoscale.as_ref()
+    }
+
+    fn cores_requested(settings: &Settings) -> Option<f64> {
+        settings.cpu.as_ref().map(CpuSettings::request)
+    }
+
     fn restart(settings: &Settings) -> Option<RestartSettings> {
         settings.restart
     }
@@ -516,6 +531,7 @@ impl Kind for Service {
         check::admission(admission, &facts, calls, checks);
         check::offloaded(handlers, &facts, checks);
         check::memory(settings, checks);
+        check::autoscale(settings, checks);
         if facts.instances.is_some() {
             check::instances(settings, checks);
         }

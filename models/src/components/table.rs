@@ -55,6 +55,18 @@ macro_rules! settings_by_kind {
             pub fn restart(&self) -> Option<RestartSettings> {
                 each_kind!(self, s, Part => <Part as Kind>::restart(s))
             }
+            /// How a replica is shut down; `None` where replicas cannot come and go.
+            pub fn shutdown(&self) -> Option<ShutdownSettings> {
+                each_kind!(self, s, Part => <Part as Kind>::shutdown(s))
+            }
+            /// What decides how many replicas there are to be, where anything does.
+            pub fn autoscale(&self) -> Option<&AutoscaleSettings> {
+                each_kind!(self, s, Part => <Part as Kind>::autoscale(s))
+            }
+            /// Cores that a replica asks for, where that is said.
+            pub fn cores_requested(&self) -> Option<f64> {
+                each_kind!(self, s, Part => <Part as Kind>::cores_requested(s))
+            }
             /// Whether the memory of its replicas is modelled, whatever runs beside them.
             pub fn models_memory(&self) -> bool {
                 each_kind!(self, s, Part => <Part as Kind>::models_memory(s))

@@ -5,6 +5,7 @@ use sim_core::dist::Dist;
 use sim_core::{Cx, NodeId, Span};
 
 use crate::directory::Directory;
+use crate::share_or_count::ShareOrCount;
 
 /// What a kind of fault must offer.
 pub trait Fault: Setting {
@@ -49,11 +50,27 @@ pub trait Fault: Setting {
         false
     }
 
+    /// What must be laid out for the replicas that come for it.
+    fn staffs(&self) -> Option<Staffs<'_>> {
+        None
+    }
+
     /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
     fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         let _ = is_replaced;
         false
     }
+}
+
+/// What must be laid out for replicas that come and go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Staffs<'a> {
+    /// The component.
+    pub component: &'a str,
+    /// How many replicas there are to be, where that changes.
+    pub replicas: Option<u32>,
+    /// How many more there may be meanwhile.
+    pub surge: Option<ShareOrCount>,
 }
 
 /// How many replicas of a component die.
@@ -91,6 +108,29 @@ pub enum Aftermath<'a> {
     Replaced(Span, Option<&'a Dist>),
 }
 
+/// How many replicas of a component there are to be, or that all are to be new ones: what the director does for a fault.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Staffing {
+    /// So many.
+    Scale {
+        /// The component.
+        component: usize,
+        /// How many.
+        replicas: u32,
+    },
+    /// As many as before, but new ones.
+    Roll {
+        /// The component.
+        component: usize,
+        /// How many more there may be meanwhile.
+        surge: ShareOrCount,
+        /// How many fewer may be available meanwhile.
+        unavailable: ShareOrCount,
+        /// For how long a new one must be ready before it counts as available.
+        min_ready: Span,
+    },
+}
+
 /// A fault that knows what it strikes.
 pub trait Act: Clone {
     /// It begins; `number` tells it from others. `struck` are the nodes of those [whom](Act::whom) it strikes.
@@ -113,6 +153,11 @@ pub trait Act: Clone {
     /// What becomes of those, where it has no end of its own.
     fn aftermath(&self) -> Aftermath<'_> {
         Aftermath::Stays
+    }
+
+    /// What it changes about who is there, which the director does.
+    fn staffing(&self) -> Option<&Staffing> {
+        None
     }
 
     /// Other settings are in force than when it was planned: where it sets some, its beginning, or its end, is from now on
@@ -154,6 +199,19 @@ impl Scene<'_> {
             self.problems.push(problem.path(name.path.clone()));
         }
         found
+    }
+
+    /// A component whose replicas can come and go.
+    pub fn staffed(&mut self, name: &Spanned<Name>) -> Option<usize> {
+        let found = self.component(name)?;
+        let place = &self.directory.components[found];
+        if place.shutdown.is_none() {
+            let message = format!("`{}` is a {} whose replicas cannot come and go", place.name, place.kind);
+            let problem = Problem::error("no_effect", name.span, message).path(name.path.clone());
+            self.problems.push(problem);
+            return None;
+        }
+        Some(found)
     }
 
     /// A component that keeps messages.

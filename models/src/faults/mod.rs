@@ -8,9 +8,10 @@ use settings::{Duration, Name, Setting, SignedDuration};
 use sim_core::{Cx, Happens, NodeId, Span};
 
 use crate::policies::not_yet::NotYet;
-use fault::{Act, Aftermath, Fault, Scene, Toll, Whom};
+use fault::{Act, Aftermath, Fault, Scene, Staffing, Staffs, Toll, Whom};
 
 pub mod cpu_steal;
+pub mod deploy;
 pub mod discard;
 pub mod errors;
 pub mod fault;
@@ -22,6 +23,7 @@ pub mod partition;
 pub mod pause;
 pub mod redrive;
 pub mod restart;
+pub mod scale;
 pub mod set;
 pub mod slow;
 pub mod surge;
@@ -169,6 +171,10 @@ in_time! {
     Discard => discard,
     /// A cache is filled.
     Warm => warm,
+    /// The number of replicas changes.
+    Scale => scale,
+    /// All replicas are replaced by new ones, some at a time.
+    Deploy => deploy,
     ; faults not yet:
     /// A replica of a database falls behind.
     ReplicaLag,
@@ -177,13 +183,9 @@ in_time! {
     /// The leader of a database dies.
     LeaderFailover,
     ; events not yet:
-    /// The number of replicas changes.
-    Scale,
-    /// New settings are rolled out, replica by replica.
-    Deploy,
 }
 
-impl What<'_> {
+impl<'a> What<'a> {
     /// What it does, in words.
     pub fn words(self) -> String {
         each_what!(self, one => one.words())
@@ -219,6 +221,11 @@ impl What<'_> {
         each_what!(self, one => one.is_a_change())
     }
 
+    /// What must be laid out for the replicas that come for it ([`Fault::staffs`]).
+    pub fn staffs(self) -> Option<Staffs<'a>> {
+        each_what!(self, one => one.staffs())
+    }
+
     /// Whether what it strikes comes back by itself ([`Fault::comes_back`]).
     pub fn comes_back(self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         each_what!(self, one => one.comes_back(is_replaced))
@@ -249,6 +256,11 @@ impl Acting {
     /// What becomes of those, where it has no end of its own.
     pub fn aftermath(&self) -> Aftermath<'_> {
         each_acting!(self, one => one.aftermath())
+    }
+
+    /// What it changes about who is there ([`Act::staffing`]).
+    pub fn staffing(&self) -> Option<&Staffing> {
+        each_acting!(self, one => one.staffing())
     }
 
     /// Other settings are in force than when it was planned ([`Act::revise`]).

@@ -57,12 +57,19 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
     }
     let fleets = (0..directory.components.len()).map(|component| directory.fleet_of(component)).collect();
     let pending = directory.components.iter().filter(|place| place.pending > 0).map(|p| (p.first, p.pending));
-    let lives = directory.components.iter().map(|place| Life {
+    let settings = scenario.components.iter().map(|entry| &entry.value.settings);
+    let lives = directory.components.iter().zip(settings).map(|(place, settings)| Life {
         restart: place.restart,
         replace_after: place.replace_after,
         start_up: place.start_up.clone(),
+        shutdown: place.shutdown,
+        autoscale: settings.autoscale().cloned(),
+        cores: settings.cores_requested(),
+        group: place.group,
     });
-    Director::new(planned, breaking, fleets, directory.seed).with_lives(lives.collect()).with_pending(pending.collect())
+    Director::new(planned, breaking, fleets, directory.seed)
+        .with_lives(lives.collect(), directory.zero)
+        .with_pending(pending.collect())
 }
 
 pub(super) fn add_workloads(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {

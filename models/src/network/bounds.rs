@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use settings::{Path as TreePath, Problem, Problems, Span};
 
 use super::find::in_cluster;
+use super::layout::slots as slots_for;
 use crate::directory::Directory;
 use crate::link::LinkSettings;
 use crate::policies::pool::Per;
@@ -162,7 +163,7 @@ fn add_components(scenario: &Scenario, parts: &mut Vec<Part>) {
     let entries = entries_at_most(scenario);
     for entry in &scenario.components {
         let settings = &entry.value.settings;
-        let count = slots_of(&entry.value);
+        let count = slots_for(scenario, entry.name.as_str(), settings);
         let balances = settings.balancing().is_some();
         let links = settings
             .links()
@@ -190,17 +191,18 @@ fn entries_at_most(scenario: &Scenario) -> u64 {
     most.min(u64::MAX as f64) as u64
 }
 
-fn slots_of(entry: &ComponentEntry) -> u64 {
-    let replicas = u64::from(entry.settings.replicas());
-    if entry.settings.replace_after().is_some() { 2 * replicas } else { replicas }
-}
-
 /// The number of nodes of each component, by name.
 struct Slots<'s>(BTreeMap<&'s str, u64>);
 
 impl<'s> Slots<'s> {
     fn new(scenario: &'s Scenario) -> Slots<'s> {
-        Slots(scenario.components.iter().map(|entry| (entry.name.as_str(), slots_of(&entry.value))).collect())
+        Slots(
+            scenario
+                .components
+                .iter()
+                .map(|entry| (entry.name.as_str(), slots_for(scenario, entry.name.as_str(), &entry.value.settings)))
+                .collect(),
+        )
     }
 
     fn of(&self, caller: &str, name: &str) -> u64 {

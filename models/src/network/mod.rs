@@ -10,6 +10,7 @@ mod changes;
 mod check;
 mod cycles;
 mod find;
+mod layout;
 mod node;
 mod number;
 mod ops;

@@ -8,6 +8,7 @@ use sim_core::turns::Turning;
 use sim_core::{Engine, NodeId, Span};
 
 use super::bounds::OPS_MAX;
+use super::layout::slots;
 use super::node::Node;
 use crate::consuming::ConsumeSettings;
 use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
@@ -131,19 +132,22 @@ impl Numbers<'_> {
         let replicas = placed.as_ref().map_or(settings.replicas(), |placed| placed.len() as u32);
         let of_hosts = hosts.as_ref().and_then(|(group, _)| self.scenario.hosts.get(group));
         let host_region = of_hosts.and_then(|h| h.region.as_ref()).map(|r| r.as_str().to_string());
+        let missing = u64::from(settings.replicas() - replicas);
+        let slots = (slots(self.scenario, name, settings) - missing).min(u64::from(u32::MAX)) as u32;
         let mut place = ComponentPlace {
             name: name.to_string(),
             kind: settings.kind(),
             group,
             first: NodeId(0),
             replicas,
-            slots: if settings.replace_after().is_some() { 2 * replicas } else { replicas },
+            slots,
             dead_letter: None,
             hands_out: settings.hands_out().is_some(),
             region: own_region.or(host_region),
             replace_after: settings.replace_after(),
             restart: settings.restart(),
             start_up: settings.start_up().cloned(),
+            shutdown: settings.shutdown(),
             forgets: settings.forgets(),
             populations: Vec::new(),
             hosts,

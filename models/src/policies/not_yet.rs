@@ -21,7 +21,12 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
     ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
-    ("", "autoscale", "a variant with other `replicas`"),
+    ("autoscale", "target_tracking", "`hpa`"),
+    ("autoscale", "step", "`hpa` with `behavior`"),
+    ("autoscale", "keda", "`hpa` with `in_flight`"),
+    ("deploy", "set", "the event `set`, which changes all replicas at once"),
+    ("deploy", "blue_green", "`rolling: {max_surge: 100%, max_unavailable: 0}`"),
+    ("deploy", "canary", "`rolling` with a long `min_ready`"),
     ("health_check", "op", "the probe without `op`, which asks the process"),
     ("style", "kafka", "`style: sqs_fifo`, which is in order by key"),
     ("style", "redis_stream", "`style: rabbitmq`"),
@@ -33,8 +38,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("faults", "replica_lag", "the fault `slow`"),
     ("faults", "rebalance", "the fault `pause`"),
     ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
-    ("events", "scale", "`set`, where a setting such as `threads` may change during a run"),
-    ("events", "deploy", "`set` of the new settings, or the fault `restart`"),
 ];
 
 fn problem(span: Span, word: &str, path: &Path) -> Problem {

@@ -329,6 +329,28 @@ fn relocked<'a>(steps: &'a [Step], held: &mut Vec<&'a str>, found: &mut impl FnM
     }
 }
 
+/// What is wrong with how many replicas there are to be.
+pub(super) fn autoscale(settings: &Settings, checks: &mut Checks<'_>) {
+    let Some(autoscale) = &settings.autoscale else { return };
+    for (code, key, message, help) in autoscale.flaws(settings.replicas) {
+        checks.error(code, checks.span(), &format!("autoscale.{key}"), &message, Some(help));
+    }
+    if settings.facts().instances.is_some() {
+        let message = "`autoscale` has no effect with `single`: instances are started for calls";
+        checks.error(
+            "no_effect",
+            checks.span(),
+            "autoscale",
+            message,
+            Some("remove it; `account` limits the instances"),
+        );
+    }
+    if autoscale.goes_by_cpu() && settings.cpu.is_none() {
+        let message = "`cpu` is compared with what replicas ask for, which nothing says";
+        checks.error("missing_key", checks.span(), "autoscale.hpa.metrics", message, Some("write `cpu: {request: 1}`"));
+    }
+}
+
 /// What is wrong with its memory and how that is collected; `hosts` says whether its host could have memory.
 pub(super) fn memory(settings: &Settings, checks: &mut Checks<'_>) {
     let Settings { memory, gc, hosts, handlers, restart, replace_after, .. } = settings;

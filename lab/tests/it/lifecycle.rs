@@ -1,0 +1,214 @@
+//! Replicas that come and go on purpose: deployments, scaling, autoscaling, in scenarios whose result can be worked out.
+
+use std::collections::BTreeMap;
+
+use lab::result::RunResult;
+
+use crate::kinds::{refused, run};
+
+/// Constant calls, 1,000 a second, through a balancer that learns three seconds late who comes and goes, to ten pods.
+fn deploy(rolling: &str, app: &str, discovery: &str) -> RunResult {
+    run(&format!(
+        "version: 1
+run: {{duration: 10m}}
+workloads: {{w: {{arrivals: {{constant: 1000/s}}, call: {{to: lb, timeout: 1s}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app{discovery}}}
+  app:
+    kind: service
+    replicas: 10
+    runtime: {{thread_pool: {{threads: 100}}}}
+    handlers: {{default: [{{wait: 1ms}}]}}
+{app}
+events: [{{at: 60s, deploy: {{component: app, rolling: {{{rolling}}}}}}}]
+"
+    ))
+}
+
+const LATE: &str = ", discovery: {delay: 3s}";
+
+/// How many happenings of a kind there were.
+fn happened(result: &RunResult, name: &str) -> u64 {
+    result.happenings.iter().filter(|of| of.name == name).map(|of| of.count).sum()
+}
+
+fn refused_calls(result: &RunResult) -> u64 {
+    let w = &result.workloads["w"];
+    w.outcomes.iter().filter(|(outcome, _)| *outcome != "ok").map(|(_, count)| *count).sum()
+}
+
+/// The number of each replica's instant, in order.
+fn instants(result: &RunResult, name: &str) -> Vec<f64> {
+    let of = result.happenings.iter().filter(|of| of.name == name);
+    let mut instants: Vec<f64> = of.flat_map(|of| of.first.iter().chain(&of.last).map(|at| at.at_s)).collect();
+    instants.sort_by(f64::total_cmp);
+    instants
+}
+
+/// How many pods are there, and how many are ready, after each change.
+fn course(result: &RunResult, start_up_s: f64) -> Vec<(i64, i64)> {
+    let added = instants(result, "replica_added");
+    let stopping = instants(result, "replica_stopping");
+    let mut changes: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    let mut note = |at_s: f64, all: i64, up: i64| {
+        let change = changes.entry((at_s * 1e6).round() as i64).or_default();
+        *change = (change.0 + all, change.1 + up);
+    };
+    for at_s in added {
+        note(at_s - start_up_s, 1, 0);
+        note(at_s, 0, 1);
+    }
+    stopping.into_iter().for_each(|at_s| note(at_s, -1, -1));
+    let sum = |(total, ready): &mut (i64, i64), (all, up): &(i64, i64)| {
+        (*total, *ready) = (*total + all, *ready + up);
+        Some((*total, *ready))
+    };
+    changes.values().scan((10, 10), sum).collect()
+}
+
+/// Kubernetes' default of a quarter each way: never fewer than 8 of 10 are ready, and never more than 13 are there.
+#[test]
+fn of_ten_pods_never_fewer_than_eight_are_ready_or_more_than_thirteen_there() {
+    let result = deploy("", "    start_up: 5s", "");
+    assert_eq!((happened(&result, "replica_added"), happened(&result, "replica_stopping")), (10, 10));
+    assert_eq!((happened(&result, "replica_gone"), happened(&result, "deploy_finished")), (10, 1));
+    let course = course(&result, 5.0);
+    let (most, least) = (course.iter().map(|at| at.0).max(), course.iter().map(|at| at.1).min());
+    assert_eq!((most, least), (Some(13), Some(8)), "{course:?}");
+    // Choosers know at once, and every call is shorter than the grace period.
+    assert_eq!(refused_calls(&result), 0);
+}
+
+/// Each of ten pods is called for three more seconds after it has stopped accepting: at 1,000/s over ten pods 300 calls each.
+#[test]
+fn a_late_endpoint_costs_what_it_was_sent_meanwhile() {
+    let one_more = deploy("max_surge: 1, max_unavailable: 0", "    start_up: 5s", LATE);
+    assert!(refused_calls(&one_more).abs_diff(3_000) <= 30, "{}", refused_calls(&one_more));
+    // One fewer: after the first there are nine, which get 333 in three seconds.
+    let one_fewer = deploy("max_surge: 0, max_unavailable: 1", "    start_up: 5s", LATE);
+    assert!(refused_calls(&one_fewer).abs_diff(3_300) <= 40, "{}", refused_calls(&one_fewer));
+    // The hook lasts longer than the news.
+    for rolling in ["max_surge: 1, max_unavailable: 0", "max_surge: 0, max_unavailable: 1"] {
+        let hook = deploy(rolling, "    start_up: 5s\n    shutdown: {pre_stop: 5s}", LATE);
+        assert_eq!((refused_calls(&hook), happened(&hook, "deploy_finished")), (0, 1), "{rolling}");
+    }
+}
+
+#[test]
+fn a_process_without_a_handler_resets_what_it_is_doing() {
+    let result = run("version: 1
+run: {duration: 60s}
+workloads: {w: {arrivals: {constant: 10/s}, call: {to: lb, timeout: 5s}}}
+components:
+  lb: {kind: load_balancer, to: app}
+  app: {kind: service, replicas: 2, runtime: {thread_pool: {threads: 100}}, shutdown: {on_term: exit}, handlers: {default: [{wait: 1s}]}}
+events: [{at: 30s, scale: {component: app, replicas: 1}}]
+");
+    // Half of ten calls a second that last a second.
+    let w = &result.workloads["w"];
+    assert!((4..=6).contains(&w.outcomes["reset"]), "{:?}", w.outcomes);
+    assert_eq!(happened(&result, "replica_gone"), 1);
+}
+
+#[test]
+fn a_scale_down_finishes_what_it_has_and_is_undone_at_its_end() {
+    let result = run("version: 1
+run: {duration: 90s}
+workloads: {w: {arrivals: {constant: 10/s}, call: {to: lb, timeout: 5s}}}
+components:
+  lb: {kind: load_balancer, to: app}
+  app: {kind: service, replicas: 3, runtime: {thread_pool: {threads: 100}}, start_up: 2s, handlers: {default: [{wait: 1s}]}}
+events: [{at: 30s, for: 20s, scale: {component: app, replicas: 1}}]
+");
+    assert_eq!(refused_calls(&result), 0);
+    assert_eq!((happened(&result, "replica_gone"), happened(&result, "replica_added")), (2, 2));
+    let gone = instants(&result, "replica_gone");
+    // Their last calls take a second; they look ten times a second whether all is done.
+    assert!(gone.iter().all(|at| (30.6..31.2).contains(at)), "{gone:?}");
+    assert_eq!(instants(&result, "replica_added"), [52.0, 52.0]);
+}
+
+/// Four pods at five times the rate that they are to have: 8, 16 and 20, a look after the other.
+#[test]
+fn an_autoscaler_doubles_until_it_is_enough() {
+    let result = run("version: 1
+run: {duration: 5m}
+workloads: {w: {arrivals: {constant: 1000/s}, call: {to: lb, timeout: 1s}}}
+components:
+  lb: {kind: load_balancer, to: app}
+  app:
+    kind: service
+    replicas: 4
+    runtime: {thread_pool: {threads: 100}}
+    autoscale: {max: 40, hpa: {metrics: [{arrivals: 50/s}], metric_delay: 0s}}
+    handlers: {default: [{wait: 1ms}]}
+");
+    let added = instants(&result, "replica_added");
+    let count = |at: f64| added.iter().filter(|one| **one == at).count();
+    // It knows something once it has seen two looks.
+    assert_eq!((count(30.0), count(45.0), count(60.0), added.len()), (4, 8, 4, 16), "{added:?}");
+    assert_eq!(refused_calls(&result), 0);
+}
+
+#[test]
+fn an_autoscaler_follows_the_processors_up_and_five_minutes_later_down() {
+    let result = run("version: 1
+run: {duration: 20m}
+workloads: {w: {arrivals: {constant: 100/s}, shape: {spike: {at: 2m, for: 5m, x: 1.6}}, call: {to: lb, timeout: 1s}}}
+components:
+  lb: {kind: load_balancer, to: app}
+  app:
+    kind: service
+    replicas: 2
+    cpu: 1
+    runtime: {thread_pool: {threads: 100}}
+    autoscale: {min: 2, max: 20, hpa: {metrics: [{cpu: 50%}]}}
+    handlers: {default: [{cpu: 10ms}]}
+");
+    // 100/s × 10 ms is one core: two pods at 50 %. At 160/s they are at 80 %: 2 × 80 ÷ 50 makes four.
+    assert_eq!(happened(&result, "replica_added"), 2);
+    assert_eq!(happened(&result, "replica_gone"), 2);
+    let gone = instants(&result, "replica_gone");
+    // The load is gone at 7 m; the last wish for four is at most 45 s later, and counts for 300 s.
+    assert!(gone.iter().all(|at| (700.0..800.0).contains(at)), "{gone:?}");
+    assert_eq!(refused_calls(&result), 0);
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let says = |app: &str, event: &str, word: &str| {
+        let problems = refused(&format!(
+            "version: 1
+run: {{duration: 10s}}
+workloads: {{w: {{arrivals: {{constant: 1/s}}, call: app}}}}
+components:
+  app: {{kind: service, replicas: 2, runtime: unlimited, handlers: {{default: [{{wait: 1ms}}]}}{app}}}
+  db: {{kind: external, latency: 1ms}}
+events: [{event}]
+"
+        ));
+        assert!(problems.iter().any(|problem| problem.contains(word)), "{problems:?}");
+    };
+    says("", "{at: 1s, scale: {component: db, replicas: 2}}", "cannot come and go");
+    says("", "{at: 1s, deploy: {component: app, rolling: {max_surge: 0, max_unavailable: 0}}}", "neither");
+    says(", autoscale: {max: 5}", "", "nothing says when to scale");
+    says(", autoscale: {max: 1, hpa: {metrics: [{arrivals: 5/s}]}}", "", "not between");
+    says(", autoscale: {max: 5, hpa: {metrics: [{cpu: 50%}]}}", "", "what replicas ask for");
+    says("", "{at: 1s, deploy: {component: app, canary: {}}}", "not supported yet");
+}
+
+/// The crowd comes at 2 m and is gone at 5 m. An autoscaler doubles at most every 15 s, and a replica takes 30 s: too late for most of the crowd; with
+/// room for the peak from the start nobody fails, and a short queue fails far fewer.
+#[test]
+fn a_flash_crowd_is_there_before_the_replicas() {
+    let lost = |variant: &str| -> f64 {
+        let runs = crate::queue_scenarios::runs("autoscale-flash-crowd", variant);
+        let share = |result: &RunResult| {
+            let users = &result.workloads["users"];
+            1.0 - users.outcomes["ok"] as f64 / users.completed as f64
+        };
+        runs.iter().map(share).fold(0.0, f64::max)
+    };
+    let (autoscaled, peak, short) = (lost("autoscaled"), lost("peak-from-the-start"), lost("short-queue"));
+    assert!(peak == 0.0 && autoscaled > 0.3 && short < autoscaled / 2.0, "{autoscaled} {peak} {short}");
+}
