@@ -63,6 +63,15 @@ impl AutoscaleSettings {
                 let message = "`metrics` is empty".to_string();
                 flaws.push(("missing_key", "hpa.metrics", message, "add `{cpu: 70%}`"));
             }
+            (Some(hpa), None) if hpa.metrics.iter().any(|metric| metric.metric().is_none()) => {
+                let message = "a metric is either `cpu`, or `per_replica` with its `target`".to_string();
+                flaws.push((
+                    "contradiction",
+                    "hpa.metrics",
+                    message,
+                    "write `{cpu: 70%}` or `{per_replica: arrivals, target: 100/s}`",
+                ));
+            }
             (Some(_), None) | (None, Some(_)) => {}
         }
         flaws
@@ -70,8 +79,6 @@ impl AutoscaleSettings {
 
     /// Whether it goes by how busy processors are.
     pub fn goes_by_cpu(&self) -> bool {
-        self.hpa
-            .as_ref()
-            .is_some_and(|hpa| hpa.metrics.iter().any(|metric| matches!(metric, hpa::MetricSettings::Cpu(_))))
+        self.hpa.as_ref().is_some_and(|hpa| hpa.metrics.iter().any(|metric| metric.cpu.is_some()))
     }
 }

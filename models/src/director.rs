@@ -314,15 +314,12 @@ impl Director {
         self.fleets.iter_mut().find(|fleet| fleet.membership(node).is_some())
     }
 
-    /// A replica leaves for good; what is still open there is lost. Whoever waits for its slot starts.
-    pub fn leave(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+    /// A replica leaves for good; what is still open there is lost. False where there was none.
+    fn leave(&mut self, cx: &mut Cx<'_>, node: NodeId) -> bool {
         let now = cx.now();
-        let Some(fleet) = self.fleet_with(node) else { return };
-        if !fleet.leave(now, node) {
-            return;
+        if !self.fleet_with(node).is_some_and(|fleet| fleet.leave(now, node)) {
+            return false;
         }
-        let waits = fleet.waiting > 0;
-        fleet.waiting -= u32::from(waits);
         cx.announce(node, News::Left);
         let was_dead = self.dead.remove(&node);
         self.restarts.remove(&node);
@@ -330,26 +327,17 @@ impl Director {
             cx.order(Order::Crash(node, Death::Process));
         }
         cx.order(Order::Retire(node));
-        if waits {
-            self.start(cx, node, None, 0);
-        }
+        true
     }
 
-    /// A replica starts in the fleet in which `of` is, if possible beside `beside`, and is ready after a while. Where no slot is
-    /// free, that waits.
-    pub fn start(&mut self, cx: &mut Cx<'_>, of: NodeId, beside: Option<NodeId>, takes: Span) -> Option<NodeId> {
+    /// A replica starts in the fleet in which `of` is, if possible beside `beside`, and is ready after a while. `None` where no slot is free.
+    fn start(&mut self, cx: &mut Cx<'_>, of: NodeId, beside: Option<NodeId>, takes: Span) -> Option<NodeId> {
         let now = cx.now();
         let fleet = self.fleet_with(of)?;
-        let started = fleet.start(now, beside, |node| cx.would_come_up(node));
-        let number = started.and_then(|node| fleet.tenant(node));
-        match (started, number) {
-            (Some(node), Some(number)) => {
-                let data = u64::from(number) << 32 | u64::from(node.0);
-                cx.chore_after(takes, Timer { what: READY, data });
-            }
-            (Some(_), None) | (None, _) => cx.happened_to(of, &START_WAITS),
-        }
-        started
+        let node = fleet.start(now, beside, |node| cx.would_come_up(node))?;
+        let number = fleet.tenant(node)?;
+        cx.chore_after(takes, Timer { what: READY, data: u64::from(number) << 32 | u64::from(node.0) });
+        Some(node)
     }
 
     /// A replica that has come up is ready.
@@ -409,8 +397,10 @@ impl Component for Director {
             REPLACE => {
                 let dead = NodeId(low as u32);
                 let takes = self.replacing.get(&dead).copied().unwrap_or(0);
-                self.leave(cx, dead);
-                self.start(cx, dead, Some(dead), takes);
+                // Its own slot is free now, if no other. Whoever has left meanwhile, on purpose, is not replaced.
+                if self.leave(cx, dead) {
+                    self.start(cx, dead, Some(dead), takes);
+                }
             }
             GO_ON => self.go_on(cx, low as u32),
             READY => self.ready(cx, high as u32, NodeId(low as u32)),

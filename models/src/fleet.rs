@@ -44,8 +44,6 @@ pub struct Fleet {
     /// How many there are at the start.
     initial: u32,
     next_number: u32,
-    /// How many are to start as soon as a slot is free.
-    pub waiting: u32,
 }
 
 impl Fleet {
@@ -56,7 +54,7 @@ impl Fleet {
             false => Slot { membership: Membership::Gone, tenants: Vec::new() },
         };
         let slots = (0..slots.max(replicas)).map(slot).collect();
-        Fleet { first, stride, slots, initial: replicas, next_number: replicas, waiting: 0 }
+        Fleet { first, stride, slots, initial: replicas, next_number: replicas }
     }
 
     fn node(&self, slot: usize) -> NodeId {
@@ -129,7 +127,7 @@ impl Fleet {
 
     /// A replica starts in a free slot, under a new number. It is a slot for which `fits` holds, if there is one, if possible one
     /// on the same host as `beside` (slots lie on the hosts in turns of the initial replicas), and rather one that was never
-    /// used. `None` where no slot is free: the start waits.
+    /// used. `None` where no slot is free.
     pub fn start(&mut self, now: Time, beside: Option<NodeId>, fits: impl Fn(NodeId) -> bool) -> Option<NodeId> {
         let near = beside.and_then(|node| self.slot(node)).map(|slot| slot as u32 % self.initial.max(1));
         let free = (0..self.slots.len()).filter(|at| self.slots[*at].membership == Membership::Gone);
@@ -137,10 +135,7 @@ impl Fleet {
             let is_near = near.is_none_or(|near| *at as u32 % self.initial.max(1) == near);
             (!fits(self.node(*at)), !is_near, self.slots[*at].tenants.len(), *at)
         });
-        let Some(at) = best else {
-            self.waiting += 1;
-            return None;
-        };
+        let at = best?;
         let number = self.next_number;
         self.next_number += 1;
         self.slots[at].membership = Membership::Starting;
@@ -211,12 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn a_start_waits_where_no_slot_is_free() {
+    fn nothing_starts_where_no_slot_is_free() {
         let mut fleet = fleet();
         for node in [16, 18, 20] {
             assert_eq!(fleet.start(0, None, |_| true), Some(NodeId(node)));
         }
-        assert_eq!((fleet.start(0, None, |_| true), fleet.waiting), (None, 1));
+        assert_eq!(fleet.start(0, None, |_| true), None);
         assert!(fleet.drain(NodeId(10)) && !fleet.drain(NodeId(10)) && !fleet.drain(NodeId(16)));
         assert_eq!((fleet.ready(), fleet.members()), (2, 5));
     }

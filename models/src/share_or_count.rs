@@ -12,6 +12,11 @@ pub enum ShareOrCount {
 }
 
 impl ShareOrCount {
+    /// Whether it is nothing, of however many.
+    pub fn is_none(self) -> bool {
+        matches!(self, ShareOrCount::Count(0) | ShareOrCount::Share(0.0))
+    }
+
     /// Of so many, rounded up.
     pub fn rounded_up(self, of: u32) -> u32 {
         match self {

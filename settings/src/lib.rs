@@ -50,5 +50,6 @@ pub use problem::{Problem, Problems, Severity};
 pub use reader::{Files, LogFormat, Reader, Setting};
 pub use tree::{Entry, Node, Value};
 pub use values::{
-    Bandwidth, Cores, Count, Duration, Fraction, Money, Name, Priority, Rate, Scalar, SignedDuration, Size, ValueError,
+    Bandwidth, Cores, Count, Duration, Fraction, Money, Name, Percentage, Priority, Rate, Scalar, SignedDuration, Size,
+    ValueError,
 };

@@ -140,13 +140,12 @@ components:
     kind: service
     replicas: 4
     runtime: {thread_pool: {threads: 100}}
-    autoscale: {max: 40, hpa: {metrics: [{arrivals: 50/s}], metric_delay: 0s}}
+    autoscale: {max: 40, hpa: {metrics: [{per_replica: arrivals, target: 50/s}], metric_delay: 0s}}
     handlers: {default: [{wait: 1ms}]}
 ");
     let added = instants(&result, "replica_added");
     let count = |at: f64| added.iter().filter(|one| **one == at).count();
-    // It knows something once it has seen two looks.
-    assert_eq!((count(30.0), count(45.0), count(60.0), added.len()), (4, 8, 4, 16), "{added:?}");
+    assert_eq!((count(15.0), count(30.0), count(45.0), added.len()), (4, 8, 4, 16), "{added:?}");
     assert_eq!(refused_calls(&result), 0);
 }
 
@@ -174,6 +173,72 @@ components:
     assert_eq!(refused_calls(&result), 0);
 }
 
+/// What there is at the start counts as wanted then: for 300 s there are no fewer, however little there is to do.
+#[test]
+fn an_autoscaler_keeps_what_there_is_for_five_minutes() {
+    let result = run("version: 1
+run: {duration: 15m}
+workloads: {w: {arrivals: {constant: 20/s}, call: {to: lb, timeout: 1s}}}
+components:
+  lb: {kind: load_balancer, to: app}
+  app:
+    kind: service
+    replicas: 20
+    cpu: 1
+    runtime: {thread_pool: {threads: 100}}
+    autoscale: {min: 2, max: 20, hpa: {metrics: [{cpu: 50%}]}}
+    handlers: {default: [{cpu: 10ms}]}
+");
+    let gone = instants(&result, "replica_stopping");
+    assert_eq!((gone.len(), happened(&result, "scaled")), (18, 1), "{gone:?}");
+    assert!(gone.iter().all(|at| *at == 300.0), "{gone:?}");
+}
+
+/// A quarter of three pods is none, and no pod may be there besides: one may be missing, or nothing would ever happen.
+#[test]
+fn an_update_goes_on_where_shares_round_to_nothing() {
+    for (app, event) in [("replicas: 3", ""), ("replicas: 4", "{at: 11s, scale: {component: app, replicas: 3}}, ")] {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 3m}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: {{to: lb, timeout: 1s}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app}}
+  app: {{kind: service, {app}, runtime: unlimited, start_up: 10s, handlers: {{default: [{{wait: 1ms}}]}}}}
+events: [{event}{{at: 10s, deploy: {{component: app, rolling: {{max_surge: 0, max_unavailable: 25%}}}}}}]
+"
+        ));
+        assert_eq!((happened(&result, "deploy_finished"), happened(&result, "replica_added")), (1, 3), "{app}");
+        assert_eq!(refused_calls(&result), 0);
+    }
+}
+
+/// Slots of replicas that are slow to go are taken: what cannot start then does so when there is room, and only if it is still wanted.
+#[test]
+fn a_start_that_waits_is_withdrawn_when_it_is_not_wanted() {
+    let of = |events: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 5m}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: {{to: lb, timeout: 60s}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app}}
+  app: {{kind: service, replicas: 3, runtime: unlimited, start_up: 5s, handlers: {{default: [{{wait: 20s}}]}}}}
+events: [{events}]
+"
+        ))
+    };
+    let scale = |at: u32, replicas: u32| format!("{{at: {at}s, scale: {{component: app, replicas: {replicas}}}}}");
+    // Two go for 20 s, and there is no room beside them for two more; these come when the others are gone, and take their time.
+    let waits = of(&[scale(60, 1), scale(61, 3)].join(", "));
+    let (gone, added) = (instants(&waits, "replica_gone"), instants(&waits, "replica_added"));
+    assert_eq!((gone.len(), added.len()), (2, 2), "{gone:?} {added:?}");
+    assert!(gone.iter().zip(&added).all(|(gone, added)| *added >= 65.0 && (*added - gone - 5.0).abs() < 25.0));
+    assert_eq!((happened(&waits, "replica_replaced"), waits.components["app"].replicas), (0, 3));
+    let withdrawn = of(&[scale(60, 1), scale(61, 3), scale(62, 1)].join(", "));
+    assert_eq!(withdrawn.components["app"].replicas, 1);
+}
+
 #[test]
 fn what_cannot_be_is_said() {
     let says = |app: &str, event: &str, word: &str| {
@@ -192,7 +257,9 @@ events: [{event}]
     says("", "{at: 1s, scale: {component: db, replicas: 2}}", "cannot come and go");
     says("", "{at: 1s, deploy: {component: app, rolling: {max_surge: 0, max_unavailable: 0}}}", "neither");
     says(", autoscale: {max: 5}", "", "nothing says when to scale");
-    says(", autoscale: {max: 1, hpa: {metrics: [{arrivals: 5/s}]}}", "", "not between");
+    says(", autoscale: {max: 5, hpa: {metrics: [{per_replica: arrivals}]}}", "", "with its `target`");
+    says(", cpu: 1, autoscale: {max: 5, hpa: {metrics: [{cpu: 50%, target: 5}]}}", "", "either `cpu`");
+    says(", autoscale: {max: 1, hpa: {metrics: [{per_replica: arrivals, target: 5/s}]}}", "", "not between");
     says(", autoscale: {max: 5, hpa: {metrics: [{cpu: 50%}]}}", "", "what replicas ask for");
     says("", "{at: 1s, deploy: {component: app, canary: {}}}", "not supported yet");
 }

@@ -1,22 +1,78 @@
-//! The Horizontal Pod Autoscaler of Kubernetes (`pkg/controller/podautoscaler/horizontal.go` and `replica_calculator.go` at v1.30).
+//! The Horizontal Pod Autoscaler of Kubernetes: `pkg/controller/podautoscaler/horizontal.go` and `replica_calculator.go` (read at 00067268, and the
+//! parts on behaviour in the version in which changes in both directions count).
 //!
 //! Every `sync` it compares what it knows of the replicas with its targets. The largest of the numbers that its metrics ask for is held to those of the
 //! last while (`stabilization`), bounded by its policies, and by `min` and `max`.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use settings::{Duration, Fraction, Rate, Setting};
+use settings::{Book, Duration, Fraction, Node, Percentage, Rate, Reader, Setting, Shape};
 use sim_core::{Span, Time};
 
-/// What is compared with a target.
+/// What is measured of each replica, on average.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Setting)]
+pub enum PerReplica {
+    /// Calls that arrive at it, a second.
+    Arrivals,
+    /// Calls that it ends, a second.
+    Completed,
+    /// Calls under way at it.
+    InFlight,
+}
+
+/// A number, or a rate: `20`, `100/s`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Target(pub f64);
+
+impl Setting for Target {
+    fn read(node: &Node, cx: &mut Reader) -> Option<Self> {
+        match node.as_text().is_some_and(|text| text.contains('/')) {
+            true => Rate::read(node, cx).map(|rate| Target(rate.0)),
+            false => f64::read(node, cx).map(Target),
+        }
+    }
+
+    fn describe(book: &mut Book) -> Shape {
+        Shape::AnyOf(vec![Rate::describe(book), f64::describe(book)])
+    }
+
+    fn write(&self) -> Node {
+        self.0.write()
+    }
+}
+
+/// What is compared with a target: `cpu`, or `per_replica` with its `target`.
 #[derive(Clone, Copy, Debug, PartialEq, Setting)]
-pub enum MetricSettings {
-    /// Share of the requested CPU (`cpu.request`) that the replicas use on average.
-    Cpu(Fraction),
-    /// Calls that arrive at a replica a second, on average.
-    Arrivals(Rate),
-    /// Calls under way at a replica, on average.
-    InFlight(f64),
+pub struct MetricSettings {
+    /// Share of the requested CPU (`cpu.request`) that the replicas are to use on average.
+    #[setting(range = ">0%")]
+    pub cpu: Option<Fraction>,
+    /// Measured of the replicas, on average.
+    pub per_replica: Option<PerReplica>,
+    /// What `per_replica` is to be: for each replica.
+    #[setting(range = ">0")]
+    pub target: Option<Target>,
+}
+
+/// What one metric goes by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    /// The share of the requested CPU.
+    Cpu(f64),
+    /// Something of each replica, and its target.
+    PerReplica(PerReplica, f64),
+}
+
+impl MetricSettings {
+    /// It, where exactly one is written, and whole.
+    pub fn metric(&self) -> Option<Metric> {
+        match (self.cpu, self.per_replica, self.target) {
+            (Some(share), None, None) => Some(Metric::Cpu(share.0)),
+            (None, Some(what), Some(target)) => Some(Metric::PerReplica(what, target.0)),
+            _ => None,
+        }
+    }
 }
 
 /// Which of several policies decides.
@@ -34,7 +90,8 @@ pub enum Select {
 #[derive(Clone, Copy, Debug, PartialEq, Setting)]
 pub struct PolicySettings {
     /// At most this share of the replicas, …
-    pub percent: Option<Fraction>,
+    #[setting(range = ">0%")]
+    pub percent: Option<Percentage>,
     /// … or this many, …
     #[setting(range = "1..=100000")]
     pub replicas: Option<u32>,
@@ -48,7 +105,7 @@ pub struct PolicySettings {
 pub struct DirectionSettings {
     /// Time over which it looks back at what it would have done, and does the least of it. Kubernetes' default: 0 s up, 300 s down.
     pub stabilization: Option<Duration>,
-    /// Bounds of the change. Kubernetes' defaults: up 100 % or 4 in 15 s, down 100 % in 15 s.
+    /// Bounds of the change. Kubernetes' defaults where `behavior` is written: up 100 % or 4 in 15 s, down 100 % in 15 s.
     pub policies: Option<Vec<PolicySettings>>,
     /// Which of the policies decides.
     #[setting(default = "max")]
@@ -78,7 +135,7 @@ pub struct HpaSettings {
     /// Age of what it sees: metrics are scraped and averaged before they arrive.
     #[setting(default = "15s")]
     pub metric_delay: Duration,
-    /// How fast it scales.
+    /// How fast it scales. Without it, as in Kubernetes: at each look up to twice as many, or four; down after 300 s.
     pub behavior: Option<BehaviorSettings>,
 }
 
@@ -128,13 +185,58 @@ impl Direction {
     }
 }
 
-/// What is measured of the replicas, against one target.
+/// What is known of the replicas, against one target. Values are in thousandths, as Kubernetes' are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// What was found, added up over the replicas that were ready.
-    pub sum: f64,
+    /// What was found, added up over the replicas that were measured.
+    pub sum: u64,
     /// The target of one replica.
-    pub target: f64,
+    pub target: u64,
+    /// The target is a share of what replicas ask for: averages are whole percents.
+    pub is_share: bool,
+    /// Replicas that are ready and were measured.
+    pub measured: u32,
+    /// Replicas that are not ready, or not for long enough: they count as using nothing where more are asked for.
+    pub unready: u32,
+    /// Replicas that are ready and of which nothing is known: they count against any change.
+    pub missing: u32,
+}
+
+impl Measured {
+    /// The average of so many replicas that use so much together, over the target.
+    fn ratio(&self, sum: u64, replicas: u32) -> f64 {
+        match self.is_share {
+            true => (sum * 100 / (u64::from(replicas) * 1_000)) as f64 / (self.target as f64 / 10.0),
+            false => (sum / u64::from(replicas)) as f64 / self.target as f64,
+        }
+    }
+
+    /// How many replicas are asked for, where `current` are wanted: `GetResourceReplicas` and `calcPlainMetricReplicas`. `None` where nothing is known.
+    fn replicas(&self, current: u32, tolerance: f64) -> Option<u32> {
+        if self.measured == 0 || self.target == 0 {
+            return None;
+        }
+        let is_small = |ratio: f64| (1.0 - ratio).abs() <= tolerance;
+        let wanted = |ratio: f64, of: u32| libm::ceil(ratio * f64::from(of)).min(1e6) as u32;
+        let ratio = self.ratio(self.sum, self.measured);
+        let unready = if ratio > 1.0 { self.unready } else { 0 };
+        if unready == 0 && self.missing == 0 {
+            return Some(if is_small(ratio) { current } else { wanted(ratio, self.measured) });
+        }
+        // Where fewer are asked for, those of which nothing is known use what they may; where more, nothing.
+        let each = if self.is_share { 1_000 } else { self.target };
+        let (missing, use_each) = match ratio.total_cmp(&1.0) {
+            Ordering::Less => (self.missing, each),
+            Ordering::Equal => (0, 0),
+            Ordering::Greater => (self.missing, 0),
+        };
+        let all = self.measured + missing + unready;
+        let again = self.ratio(self.sum + use_each * u64::from(missing), all);
+        let next = wanted(again, all);
+        let turns = (ratio < 1.0 && again > 1.0) || (ratio > 1.0 && again < 1.0);
+        let contradicts = (again < 1.0 && next > current) || (again > 1.0 && next < current);
+        Some(if is_small(again) || turns || contradicts { current } else { next })
+    }
 }
 
 /// The autoscaler of one component.
@@ -142,7 +244,8 @@ pub struct Measured {
 pub struct Hpa {
     tolerance: f64,
     bounds: (u32, u32),
-    up: Direction,
+    /// `None` where nothing is written: then each look allows twice as many, or four.
+    up: Option<Direction>,
     down: Direction,
     /// What it would have done, and when.
     wished: VecDeque<(Time, u32)>,
@@ -152,48 +255,29 @@ pub struct Hpa {
 }
 
 impl Hpa {
-    /// With nothing done yet.
-    pub fn new(settings: &HpaSettings, min: u32, max: u32) -> Hpa {
+    /// With so many replicas now: its first wish, which holds as any other (`recordInitialRecommendation`).
+    pub fn new(settings: &HpaSettings, (min, max): (u32, u32), now: Time, current: u32) -> Hpa {
         let every = Duration(15_000_000_000);
-        let all = PolicySettings { percent: Some(Fraction(1.0)), replicas: None, every };
+        let all = PolicySettings { percent: Some(Percentage(1.0)), replicas: None, every };
         let four = PolicySettings { percent: None, replicas: Some(4), every };
         let behavior = settings.behavior.as_ref();
-        let up = Direction::of(behavior.and_then(|b| b.scale_up.as_ref()), 0, vec![all, four]);
+        let up = behavior.map(|behavior| Direction::of(behavior.scale_up.as_ref(), 0, vec![all, four]));
         let down = Direction::of(behavior.and_then(|b| b.scale_down.as_ref()), 300_000_000_000, vec![all]);
-        let longest = up.policies.iter().chain(&down.policies).map(|policy| policy.every.0).max().unwrap_or(0);
-        let keeps = longest.max(up.stabilization).max(down.stabilization);
-        let (wished, scaled) = (VecDeque::new(), VecDeque::new());
+        let policies = up.iter().flat_map(|up| &up.policies).chain(&down.policies);
+        let longest = policies.map(|policy| policy.every.0).max().unwrap_or(0);
+        let keeps = longest.max(up.as_ref().map_or(0, |up| up.stabilization)).max(down.stabilization);
+        let (wished, scaled) = (VecDeque::from([(now, current)]), VecDeque::new());
         Hpa { tolerance: settings.tolerance.0, bounds: (min, max), up, down, wished, scaled, keeps }
     }
 
-    /// How many replicas one metric asks for, where `current` are wanted and `ready` of them were measured.
-    fn asked(&self, current: u32, ready: u32, Measured { sum, target }: Measured) -> u32 {
-        if ready == 0 || target <= 0.0 {
+    /// It looks: how many replicas there are to be from now on, where `current` are wanted so far. Where one metric is not known, the others do not
+    /// take replicas away.
+    pub fn look(&mut self, now: Time, current: u32, measured: &[Measured]) -> u32 {
+        let asked: Vec<Option<u32>> = measured.iter().map(|one| one.replicas(current, self.tolerance)).collect();
+        let Some(desired) = asked.iter().flatten().max().copied() else { return current };
+        if desired < current && asked.contains(&None) {
             return current;
         }
-        let ratio = sum / f64::from(ready) / target;
-        if (ratio - 1.0).abs() <= self.tolerance + 1e-9 {
-            return current;
-        }
-        let wanted = libm::ceil(ratio * f64::from(ready) - 1e-9);
-        // Those that are not ready count as using nothing: they may take back a rise, but not turn it round.
-        if ratio > 1.0 && current > ready {
-            let ratio = sum / f64::from(current) / target;
-            if ratio <= 1.0 + self.tolerance + 1e-9 {
-                return current;
-            }
-            return libm::ceil(ratio * f64::from(current) - 1e-9).min(1e6) as u32;
-        }
-        if ratio < 1.0 && f64::from(current) < wanted {
-            return current;
-        }
-        wanted.min(1e6) as u32
-    }
-
-    /// It looks: how many replicas there are to be from now on, where `current` are wanted so far and `ready` of them are ready. Nothing is known
-    /// where `measured` is empty.
-    pub fn look(&mut self, now: Time, current: u32, ready: u32, measured: &[Measured]) -> u32 {
-        let Some(desired) = measured.iter().map(|one| self.asked(current, ready, *one)).max() else { return current };
         let held = self.stabilize(now, current, desired);
         let next = self.bound(now, current, held);
         if next != current {
@@ -205,10 +289,12 @@ impl Hpa {
         next
     }
 
+    /// `stabilizeRecommendationWithBehaviors`; without `behavior` it does the same as `stabilizeRecommendation`.
     fn stabilize(&mut self, now: Time, current: u32, desired: u32) -> u32 {
         let (mut up, mut down) = (desired, desired);
+        let upwards = self.up.as_ref().map_or(0, |up| up.stabilization);
         for (at, wish) in &self.wished {
-            if now - at < self.up.stabilization {
+            if now - at < upwards {
                 up = up.min(*wish);
             }
             if now - at < self.down.stabilization {
@@ -231,90 +317,22 @@ impl Hpa {
         })
     }
 
+    /// `convertDesiredReplicasWithBehaviorRate`, and `convertDesiredReplicasWithRules` without `behavior`.
     fn bound(&self, now: Time, current: u32, desired: u32) -> u32 {
         let (min, max) = self.bounds;
         let changed = |within: Span| self.changed(now, within);
         let bounded = match desired.cmp(&current) {
-            std::cmp::Ordering::Greater => desired.min(self.up.limit(current, true, changed)),
-            std::cmp::Ordering::Less => {
+            Ordering::Greater => {
+                desired.min(self.up.as_ref().map_or((2 * current).max(4), |up| up.limit(current, true, changed)))
+            }
+            Ordering::Less => {
                 desired.max(self.down.limit(current, false, |within| (changed(within).1, changed(within).0)))
             }
-            std::cmp::Ordering::Equal => desired,
+            Ordering::Equal => desired,
         };
         bounded.clamp(min, max)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const S: Time = 1_000_000_000;
-
-    fn hpa(text: &str) -> Hpa {
-        let settings: HpaSettings = settings::notation::read(text).unwrap_or_else(|why| panic!("{text}: {why:?}"));
-        Hpa::new(&settings, 1, 100)
-    }
-
-    /// All of `ready` replicas together find `sum`, where each should find 1.
-    fn look(hpa: &mut Hpa, at: Time, current: u32, ready: u32, sum: f64) -> u32 {
-        hpa.look(at * S, current, ready, &[Measured { sum, target: 1.0 }])
-    }
-
-    /// The example of the contract: four pods at five times their target.
-    #[test]
-    fn four_pods_at_five_times_their_target_double_and_double_again() {
-        let mut hpa = hpa("{metrics: [{arrivals: 1/s}]}");
-        assert_eq!(look(&mut hpa, 0, 4, 4, 20.0), 8);
-        assert_eq!(look(&mut hpa, 15, 8, 8, 20.0), 16);
-        assert_eq!(look(&mut hpa, 30, 16, 16, 20.0), 20);
-        assert_eq!(look(&mut hpa, 45, 20, 20, 20.0), 20);
-    }
-
-    /// `TestScaleUp…` and `TestTolerance` of `horizontal_test.go`: current, what all of them use against a target of 1 each, wanted.
-    #[test]
-    fn replicas_follow_the_ratio_beyond_the_tolerance() {
-        for (current, sum, wanted) in
-            [(3, 5.0, 5), (3, 3.2, 3), (3, 3.3, 3), (3, 3.31, 4), (3, 2.7, 3), (10, 8.9, 9), (5, 0.0, 1), (1, 30.0, 5)]
-        {
-            let mut hpa = hpa("{metrics: [{in_flight: 1}], behavior: {scale_down: {stabilization: 0s}}}");
-            assert_eq!(look(&mut hpa, 0, current, current, sum), wanted, "{current} with {sum}");
-        }
-    }
-
-    #[test]
-    fn it_goes_down_by_the_largest_wish_of_five_minutes() {
-        let mut hpa = hpa("{metrics: [{in_flight: 1}]}");
-        assert_eq!(look(&mut hpa, 0, 10, 10, 10.0), 10);
-        assert_eq!(look(&mut hpa, 15, 10, 10, 2.0), 10);
-        assert_eq!(look(&mut hpa, 285, 10, 10, 3.0), 10);
-        // The wish for ten was five minutes ago; since then the largest was three.
-        assert_eq!(look(&mut hpa, 300, 10, 10, 2.0), 3);
-    }
-
-    #[test]
-    fn policies_bound_the_change_in_their_time() {
-        let mut slow =
-            hpa("{metrics: [{in_flight: 1}], behavior: {scale_up: {policies: [{replicas: 2, every: 60s}]}}}");
-        let course: Vec<u32> = (0..7)
-            .scan(4, |current, nth| {
-                *current = look(&mut slow, nth * 15, *current, *current, 50.0);
-                Some(*current)
-            })
-            .collect();
-        assert_eq!(course, [6, 6, 6, 6, 8, 8, 8]);
-        let mut least = hpa("{metrics: [{in_flight: 1}], behavior: {scale_up: {select: min}}}");
-        assert_eq!(look(&mut least, 0, 10, 10, 50.0), 14);
-        let mut never =
-            hpa("{metrics: [{in_flight: 1}], behavior: {scale_down: {stabilization: 0s, select: disabled}}}");
-        assert_eq!(look(&mut never, 0, 10, 10, 0.0), 10);
-    }
-
-    #[test]
-    fn those_that_are_not_ready_count_as_using_nothing() {
-        let mut hpa = hpa("{metrics: [{in_flight: 1}]}");
-        // Four of eight are ready and use twice their target: eight are enough.
-        assert_eq!(look(&mut hpa, 0, 8, 4, 8.0), 8);
-        assert_eq!(look(&mut hpa, 15, 8, 4, 12.0), 12);
-    }
-}
+mod tests;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sim_core::{Cx, Happens, News, NodeId, Outcome, Span, Time, Timer};
+use sim_core::{CallId, Cx, Happens, News, NodeId, Outcome, Span, Time, Timer};
 
-use super::{Director, Life};
-use crate::autoscale::hpa::{Hpa, HpaSettings, Measured, MetricSettings};
+use super::{Director, Life, START_WAITS};
+use crate::autoscale::hpa::{Hpa, HpaSettings, Measured, Metric, PerReplica};
 use crate::faults::fault::Staffing;
 use crate::fleet::Membership;
 use crate::rollout::{Bounds, Step, There};
@@ -55,7 +55,8 @@ struct Rolling {
 #[derive(Clone, Debug)]
 struct Sample {
     at: Time,
-    arrivals: u64,
+    arrived: u64,
+    ended: u64,
     under_way: u64,
     /// Core-nanoseconds that each replica has used that is ready, by number.
     used: BTreeMap<u32, u128>,
@@ -77,6 +78,10 @@ pub(super) struct Staff {
     scalers: BTreeMap<usize, Scaler>,
     /// Nodes of replicas that were started on purpose and are not ready yet.
     fresh: BTreeSet<NodeId>,
+    /// Components that want more replicas than there is room for.
+    short: BTreeSet<usize>,
+    /// Nodes of processes that were told to end, with the calls that they still have.
+    ending: BTreeMap<NodeId, Vec<CallId>>,
 }
 
 impl Staff {
@@ -85,11 +90,11 @@ impl Staff {
         let hpa = |(component, life): (usize, &Life)| {
             let autoscale = life.autoscale.as_ref()?;
             let settings = autoscale.hpa.clone()?;
-            let hpa = Hpa::new(&settings, autoscale.min, autoscale.max);
+            let hpa = Hpa::new(&settings, (autoscale.min, autoscale.max), 0, wanted[component]);
             Some((component, Scaler { settings, hpa, samples: VecDeque::new() }))
         };
         let scalers = lives.iter().enumerate().filter_map(hpa).collect();
-        Staff { wanted, scalers, rolling: BTreeMap::new(), fresh: BTreeSet::new() }
+        Staff { wanted, scalers, ..Staff::default() }
     }
 }
 
@@ -104,11 +109,18 @@ fn of_replica(number: u32, node: NodeId) -> u64 {
 impl Director {
     /// Autoscalers begin.
     pub(super) fn begin_staffing(&mut self, cx: &mut Cx<'_>) {
-        for (component, scaler) in &self.staff.scalers {
-            let (sync, delay) = (scaler.settings.sync.0, scaler.settings.metric_delay.0);
-            let data = about(*component);
-            // Samples are as old as they should be when they are looked at.
-            cx.chore_after((sync - delay % sync) % sync, Timer { what: SAMPLE, data });
+        let syncs = self
+            .staff
+            .scalers
+            .iter()
+            .map(|(component, scaler)| (*component, scaler.settings.sync.0, scaler.settings.metric_delay.0));
+        for (component, sync, delay) in syncs.collect::<Vec<_>>() {
+            let data = about(component);
+            // Samples are as old as they should be when they are looked at. One of the same instant is taken first.
+            match delay % sync {
+                0 => self.sample(cx, component),
+                part => drop(cx.chore_after(sync - part, Timer { what: SAMPLE, data })),
+            }
             cx.chore_after(sync, Timer { what: LOOK, data });
         }
         for (component, life) in self.lives.iter().enumerate() {
@@ -174,13 +186,26 @@ impl Director {
         if self.staff.rolling.contains_key(&component) {
             return self.step(cx, component);
         }
-        let members = self.fleets[component].members();
-        (members..replicas).for_each(|_| self.begin(cx, component));
+        self.fill(cx, component);
         let mut surplus = self.staying(component);
+        let too_many = surplus.len().saturating_sub(replicas as usize);
         // Those that are not ready go first, and then the newest.
         surplus.sort_by_key(|(number, _, is_ready)| (*is_ready, std::cmp::Reverse(*number)));
-        for (_, node, _) in surplus.into_iter().take(members.saturating_sub(replicas) as usize) {
-            self.shut_down(cx, node);
+        surplus.into_iter().take(too_many).for_each(|(_, node, _)| self.shut_down(cx, node));
+    }
+
+    /// As many start as are wanted and there is room for.
+    fn fill(&mut self, cx: &mut Cx<'_>, component: usize) {
+        let missing = self.staff.wanted[component].saturating_sub(self.fleets[component].members());
+        (0..missing).all(|_| self.begin(cx, component));
+    }
+
+    /// A slot of a component has become free.
+    fn has_room(&mut self, cx: &mut Cx<'_>, component: usize) {
+        match self.staff.rolling.contains_key(&component) {
+            true => self.step(cx, component),
+            false if self.staff.short.contains(&component) => self.fill(cx, component),
+            false => {}
         }
     }
 
@@ -197,13 +222,19 @@ impl Director {
         fleet.present().into_iter().filter_map(of).collect()
     }
 
-    /// Another replica starts.
-    fn begin(&mut self, cx: &mut Cx<'_>, component: usize) {
+    /// Another replica starts. False where there is no room for it: then it does so later, if it is still wanted.
+    fn begin(&mut self, cx: &mut Cx<'_>, component: usize) -> bool {
+        let Some((_, of)) = self.fleets[component].used().first().copied() else { return false };
         let takes = self.lives[component].start_up.clone().map_or(0, |dist| dist.sample_span(&mut self.draws));
-        let Some((_, of)) = self.fleets[component].used().first().copied() else { return };
-        if let Some(node) = self.start(cx, of, None, takes) {
-            self.staff.fresh.insert(node);
-        }
+        let Some(node) = self.start(cx, of, None, takes) else {
+            if self.staff.short.insert(component) {
+                cx.happened_to(of, &START_WAITS);
+            }
+            return false;
+        };
+        self.staff.short.remove(&component);
+        self.staff.fresh.insert(node);
+        true
     }
 
     /// Whether a replica that has come up was started on purpose.
@@ -235,44 +266,48 @@ impl Director {
             let Some(Rolling { surge, unavailable, old, available, .. }) = self.staff.rolling.get(&component) else {
                 return;
             };
-            let wanted = self.staff.wanted[component];
-            let bounds = Bounds {
-                replicas: wanted,
-                surge: surge.rounded_up(wanted),
-                unavailable: unavailable.rounded_down(wanted),
-            };
-            let (mut there, mut going) = (There::default(), Vec::new());
-            let staying = self.staying(component);
-            let before = staying.len();
-            for (number, node, is_ready) in staying {
-                match (old.contains(&number), is_ready) {
-                    (true, true) => (there.old_available, _) = (there.old_available + 1, going.push((false, node))),
-                    (true, false) => (there.old_unavailable, _) = (there.old_unavailable + 1, going.push((true, node))),
-                    (false, true) if available.contains(&number) => there.new_available += 1,
-                    (false, _) => there.new_unavailable += 1,
-                }
+            let bounds = Bounds::of(self.staff.wanted[component], *surge, *unavailable);
+            let mut there = There::default();
+            // Those that may go: whether it is an old one, whether it is available, its number and its node.
+            let mut going = Vec::new();
+            for (number, node, is_ready) in self.staying(component) {
+                let is_old = old.contains(&number);
+                let is_available = is_ready && (is_old || available.contains(&number));
+                let count = match (is_old, is_available) {
+                    (true, true) => &mut there.old_available,
+                    (true, false) => &mut there.old_unavailable,
+                    (false, true) => &mut there.new_available,
+                    (false, false) => &mut there.new_unavailable,
+                };
+                *count += 1;
+                going.push((is_old, is_available, number, node));
             }
-            let Some(Step { start, stop_unavailable, stop_available }) = bounds.step(there) else {
+            let Some(Step { start, stop_new, stop_unavailable, stop_available }) = bounds.step(there) else {
                 self.staff.rolling.remove(&component);
                 if let Some((_, node)) = self.fleets[component].present().last() {
                     cx.happened_to(*node, &DEPLOY_FINISHED);
                 }
-                // Where fewer are wanted by now, the newest go.
-                let surplus = self.staying(component).into_iter().rev();
-                let surplus: Vec<NodeId> = surplus.map(|(_, node, _)| node).collect();
-                let count = surplus.len().saturating_sub(wanted as usize);
-                surplus.into_iter().take(count).for_each(|node| self.shut_down(cx, node));
                 return;
             };
-            (0..start).for_each(|_| self.begin(cx, component));
-            let of = |dead: bool, count: u32| {
-                let all = going.iter().filter(move |(is_dead, _)| *is_dead == dead).map(|(_, node)| *node);
-                all.take(count as usize).collect::<Vec<NodeId>>()
+            let of = |is_old: bool, is_available: Option<bool>, count: u32| {
+                let mut those: Vec<_> =
+                    going.iter().filter(|of| of.0 == is_old && is_available.is_none_or(|so| of.1 == so)).collect();
+                if !is_old {
+                    // Of new ones those that are not available, and then the newest.
+                    those.sort_by_key(|of| (of.1, std::cmp::Reverse(of.2)));
+                }
+                those.into_iter().take(count as usize).map(|of| of.3).collect::<Vec<NodeId>>()
             };
-            let stopping = [of(true, stop_unavailable), of(false, stop_available)].concat();
-            stopping.into_iter().for_each(|node| self.shut_down(cx, node));
-            // A start can wait for room; then nothing has changed, and the update goes on when a replica is ready.
-            if self.staying(component).len() == before {
+            let stopping = [
+                of(false, None, stop_new),
+                of(true, Some(false), stop_unavailable),
+                of(true, Some(true), stop_available),
+            ];
+            let started = (0..start).take_while(|_| self.begin(cx, component)).count();
+            let stopping = stopping.concat();
+            stopping.iter().for_each(|node| self.shut_down(cx, *node));
+            // Where a start waits for room, it goes on when there is some.
+            if started == 0 && stopping.is_empty() {
                 return;
             }
         }
@@ -286,7 +321,8 @@ impl Director {
         if !fleet.drain(node) {
             // It has not come up yet.
             self.staff.fresh.remove(&node);
-            return self.leave(cx, node);
+            self.leave(cx, node);
+            return;
         }
         cx.happened_to(node, &REPLICA_STOPPING);
         cx.announce(node, News::Left);
@@ -314,6 +350,7 @@ impl Director {
             OnTerm::KeepAccepting => {}
             OnTerm::StopAccepting => {
                 cx.condition_mut(node).add_errors(CLOSING, 1.0, Outcome::Unavailable);
+                self.staff.ending.insert(node, cx.open_calls(node));
                 self.ends_when_idle(cx, number, node);
             }
         }
@@ -324,9 +361,11 @@ impl Director {
         if !self.is_stopping(number, node) {
             return;
         }
-        match cx.has_open_calls(node) {
-            true => drop(cx.chore_after(LOOKS, Timer { what: IDLE, data: of_replica(number, node) })),
-            false => self.gone(cx, node),
+        let open = self.staff.ending.entry(node).or_default();
+        open.retain(|call| cx.is_open(*call));
+        match open.is_empty() {
+            true => self.gone(cx, node),
+            false => drop(cx.chore_after(LOOKS, Timer { what: IDLE, data: of_replica(number, node) })),
         }
     }
 
@@ -340,14 +379,19 @@ impl Director {
     fn gone(&mut self, cx: &mut Cx<'_>, node: NodeId) {
         cx.happened_to(node, &REPLICA_GONE);
         cx.condition_mut(node).remove_errors(CLOSING);
+        self.staff.ending.remove(&node);
         self.leave(cx, node);
+        if let Some(component) = self.fleets.iter().position(|fleet| fleet.membership(node).is_some()) {
+            self.has_room(cx, component);
+        }
     }
 
     fn sample(&mut self, cx: &mut Cx<'_>, component: usize) {
         let group = self.lives[component].group;
         let ready = self.staying(component).into_iter().filter(|(.., is_ready)| *is_ready);
         let used = ready.map(|(number, node, _)| (number, cx.cpu_used(node))).collect();
-        let sample = Sample { at: cx.now(), arrivals: cx.arrived_at(group), under_way: cx.under_way_at(group), used };
+        let (arrived, ended, under_way) = (cx.arrived_at(group), cx.ended_at(group), cx.under_way_at(group));
+        let sample = Sample { at: cx.now(), arrived, ended, under_way, used };
         let Some(scaler) = self.staff.scalers.get_mut(&component) else { return };
         scaler.samples.push_back(sample);
         cx.chore_after(scaler.settings.sync.0, Timer { what: SAMPLE, data: about(component) });
@@ -356,6 +400,7 @@ impl Director {
     fn look(&mut self, cx: &mut Cx<'_>, component: usize) {
         let (now, current) = (cx.now(), self.staff.wanted[component]);
         let cores = self.lives[component].cores.unwrap_or(1.0);
+        let staying = self.staying(component);
         let Some(Scaler { settings, hpa, samples }) = self.staff.scalers.get_mut(&component) else { return };
         cx.chore_after(settings.sync.0, Timer { what: LOOK, data: about(component) });
         let newest = now.saturating_sub(settings.metric_delay.0);
@@ -366,24 +411,51 @@ impl Director {
         else {
             return;
         };
-        let span = (sample.at - before.at) as f64;
-        let ready = sample.used.len() as u32;
-        let measured = settings.metrics.iter().map(|metric| match metric {
-            MetricSettings::Arrivals(target) => {
-                let rate = (sample.arrivals - before.arrivals) as f64 / (span / 1e9);
-                Measured { sum: rate, target: target.0 }
-            }
-            MetricSettings::InFlight(target) => Measured { sum: sample.under_way as f64, target: *target },
-            MetricSettings::Cpu(target) => {
-                let both = sample.used.iter().filter_map(|(number, used)| Some(*used - *before.used.get(number)?));
-                let shares: Vec<f64> = both.map(|used| used as f64 / span / cores).collect();
-                // Those of which only one sample is known are taken to be as the others.
-                let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
-                Measured { sum: mean * f64::from(ready), target: target.0 }
-            }
-        });
-        let measured: Vec<Measured> = measured.collect();
-        let next = hpa.look(now, current, ready, &measured);
+        let metrics = settings.metrics.iter().filter_map(|metric| metric.metric());
+        let measured: Vec<Measured> =
+            metrics.map(|metric| measured(metric, &staying, (before, sample), cores)).collect();
+        let next = hpa.look(now, current, &measured);
         self.want(cx, component, next);
+    }
+}
+
+/// What a metric knows of the replicas that are there, by two samples one after the other.
+fn measured(
+    metric: Metric,
+    staying: &[(u32, NodeId, bool)],
+    (before, sample): (&Sample, &Sample),
+    cores: f64,
+) -> Measured {
+    let span = (sample.at - before.at) as f64;
+    let ready = || staying.iter().filter(|(.., is_ready)| *is_ready).map(|(number, ..)| *number);
+    let (there, starting) = (ready().count() as u32, staying.iter().filter(|(.., is_ready)| !is_ready).count() as u32);
+    let thousandths = |value: f64| (value * 1e3).max(0.0) as u64;
+    match metric {
+        Metric::Cpu(share) => {
+            // Who was not ready all the time is as good as not ready.
+            let used = ready().filter_map(|number| sample.used.get(&number)?.checked_sub(*before.used.get(&number)?));
+            let used: Vec<u64> = used.map(|used| thousandths(used as f64 / span / cores)).collect();
+            let measured = used.len() as u32;
+            let (sum, unready) = (used.iter().sum(), starting + there - measured);
+            Measured { sum, target: thousandths(share), is_share: true, measured, unready, missing: 0 }
+        }
+        Metric::PerReplica(what, target) => {
+            let counted = ready().filter(|number| sample.used.contains_key(number)).count() as u32;
+            let all = match what {
+                PerReplica::Arrivals => (sample.arrived - before.arrived) as f64 / (span / 1e9),
+                PerReplica::Completed => (sample.ended - before.ended) as f64 / (span / 1e9),
+                PerReplica::InFlight => sample.under_way as f64,
+            };
+            // What was counted of all that were ready then is taken to be spread evenly.
+            let sum = thousandths(all * f64::from(counted) / sample.used.len().max(1) as f64);
+            Measured {
+                sum,
+                target: thousandths(target),
+                is_share: false,
+                measured: counted,
+                unready: starting,
+                missing: there - counted,
+            }
+        }
     }
 }

@@ -47,8 +47,7 @@ impl Fault for Settings {
     fn resolve(&self, scene: &mut Scene<'_>) -> Option<Acting> {
         let component = scene.staffed(&self.component)?;
         let RollingSettings { max_surge, max_unavailable, min_ready } = self.rolling();
-        let replicas = scene.directory.components[component].replicas;
-        if max_surge.rounded_up(replicas) == 0 && max_unavailable.rounded_down(replicas) == 0 {
+        if max_surge.is_none() && max_unavailable.is_none() {
             let message = "with neither `max_surge` nor `max_unavailable` no replica can be replaced";
             scene.error("contradiction", self.component.span, message);
             return None;

@@ -24,6 +24,10 @@ pub struct Money(pub f64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Fraction(pub f64);
 
+/// A percentage of something, also more than all of it: 2.0 is `200%`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Percentage(pub f64);
+
 /// Processor cores, greater than 0: `2`, `0.5`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Cores(pub f64);
@@ -285,6 +289,33 @@ impl Scalar for Fraction {
             return Err(ValueError { message: format!("`{text}` is more than 1 (100%)"), help });
         }
         Ok(Fraction(value.abs()))
+    }
+
+    fn format(&self) -> String {
+        format!("{}%", hundredfold(self.0))
+    }
+}
+
+impl Scalar for Percentage {
+    const SHAPE: &'static ScalarShape = &ScalarShape {
+        name: "percentage",
+        article: "a percentage",
+        examples: &["50%", "200%"],
+        pattern: Some(r"^[0-9][0-9_]*(\.[0-9]+)?([eE][+-]?[0-9]+)?%$"),
+        json: &[Json::Pattern],
+    };
+
+    fn parse(text: &str) -> Result<Self, ValueError> {
+        let wrong = || ValueError::new(format!("expected a percentage such as `50%` or `200%`, found `{text}`"));
+        let (number, rest) = split_number(text).ok_or_else(wrong)?;
+        if number.negative {
+            return Err(ValueError::new(format!("a percentage cannot be negative, found `{text}`")));
+        }
+        match rest {
+            "%" => finite(number.float(-2), text).map(Percentage),
+            "" => Err(ValueError::with_help(format!("`{text}` has no unit"), format!("write `{text}%`"))),
+            _ => Err(wrong()),
+        }
     }
 
     fn format(&self) -> String {

@@ -8,7 +8,7 @@ mod numbers;
 mod time;
 mod words;
 
-pub use amounts::{Bandwidth, Cores, Fraction, Money, Rate, Size};
+pub use amounts::{Bandwidth, Cores, Fraction, Money, Percentage, Rate, Size};
 pub use numbers::Count;
 pub use time::{Duration, SignedDuration};
 pub use words::{FORBIDDEN_NAMES, Name, Priority};
@@ -108,6 +108,7 @@ scalar_settings!(
     Bandwidth,
     Money,
     Fraction,
+    Percentage,
     Cores,
     Count,
     Name,

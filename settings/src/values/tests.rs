@@ -173,6 +173,9 @@ fn fractions_read_and_write() {
     ] {
         round_trip(text, Fraction(share), written);
     }
+    round_trip("250%", Percentage(2.5), "250%");
+    assert_eq!(refusal::<Percentage>("2"), "`2` has no unit; write `2%`");
+    assert_eq!(refusal::<Percentage>("-1%"), "a percentage cannot be negative, found `-1%`");
     assert_eq!(refusal::<Fraction>("10"), "`10` is more than 1 (100%); did you mean `10%`?");
     assert_eq!(refusal::<Fraction>("101%"), "`101%` is more than 1 (100%)");
     assert_eq!(refusal::<Fraction>("-1%"), "a fraction cannot be negative, found `-1%`");
