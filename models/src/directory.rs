@@ -73,6 +73,8 @@ pub struct ComponentPlace {
     pub first: NodeId,
     /// How many replicas at the start.
     pub replicas: u32,
+    /// How few and how many are wanted at any time: more than one number where they come and go on purpose.
+    pub wanted: (u32, u32),
     /// How many nodes are laid out for them: more where others can take their place.
     pub slots: u32,
     /// Its links.
@@ -108,6 +110,16 @@ pub struct ComponentPlace {
 }
 
 impl ComponentPlace {
+    /// How many replicas there are; where more and fewer are wanted in turn, how many at most.
+    pub fn replicas_most(&self) -> u32 {
+        if self.varies() { self.wanted.1 } else { self.replicas }
+    }
+
+    /// Whether replicas come and go on purpose, so that there is no one number of them.
+    pub fn varies(&self) -> bool {
+        self.wanted.0 != self.wanted.1
+    }
+
     /// So many nodes lie between one replica and the next.
     pub fn stride(&self) -> u32 {
         1 + (self.links.len() + self.consumes.len()) as u32

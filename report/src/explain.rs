@@ -1,7 +1,7 @@
 //! The explanation of a scenario, as text and as JSON.
 
 use analysis::explain::{
-    Bound, Branch, Capacity, Chooser, Component, Consumer, Explained, Limit, Link, Queue, Sensitivity, ThreadMemory,
+    Bound, Branch, Capacity, Chooser, Component, Consumer, Explained, Limit, Queue, Sensitivity, ThreadMemory,
 };
 use language::diagnostics::{self, Style, shown};
 
@@ -18,7 +18,7 @@ pub fn text(explained: &Explained, style: Style) -> String {
         }
     };
     section("Call graph", topology(explained));
-    section("Links, with policies from the outermost inwards", links(&explained.links));
+    section("Links, with policies from the outermost inwards", links(explained));
     section("Capacity", limits(explained));
     section("Notes", facts(explained));
     if explained.warnings.is_empty() {
@@ -78,7 +78,11 @@ fn branches(calls: &[Branch], explained: &Explained, indent: &str, text: &mut St
 
 fn kind(branch: &Branch) -> String {
     let kind = branch.kind.replace('_', " ");
-    if branch.replicas == 1 { kind } else { format!("{kind} × {}", branch.replicas) }
+    match (branch.replicas, branch.replicas_most) {
+        (replicas, Some(most)) => format!("{kind} × {replicas} to {most}"),
+        (1, None) => kind,
+        (replicas, None) => format!("{kind} × {replicas}"),
+    }
 }
 
 fn about(branch: &Branch, explained: &Explained) -> String {
@@ -93,9 +97,9 @@ fn about(branch: &Branch, explained: &Explained) -> String {
     if said.is_empty() { String::new() } else { format!(", {}", said.join(", ")) }
 }
 
-fn links(links: &[Link]) -> String {
+fn links(explained: &Explained) -> String {
     let mut text = String::new();
-    for link in links {
+    for link in &explained.links {
         let order = if link.policies.is_empty() {
             "no policies".to_owned()
         } else {
@@ -109,7 +113,11 @@ fn links(links: &[Link]) -> String {
             let names = if rest.is_empty() { (*first).to_owned() } else { own.join(", ") };
             notes.push(match link.states {
                 1 => format!("{names}: shared by all of {}", link.from),
-                n => format!("{names}: one for each of the {n} replicas of {}", link.from),
+                n => {
+                    let most = explained.components.get(&link.from).and_then(|from| from.replicas_most);
+                    let each = most.map_or_else(|| format!("each of the {n}"), |most| format!("each of up to {most}"));
+                    format!("{names}: one for {each} replicas of {}", link.from)
+                }
             });
         }
         if let (Some(connections), true) = (link.connections, link.states > 1) {

@@ -138,7 +138,7 @@ impl<'a> Graph<'a> {
                     from: entry.name.as_str(),
                     name,
                     settings,
-                    copies: place.replicas,
+                    copies: place.replicas_most(),
                     ways,
                     path,
                 });
@@ -203,8 +203,19 @@ impl<'a> Graph<'a> {
         &self.directory.components[component].name
     }
 
+    /// How many replicas a component has; where more and fewer are wanted in turn, how many at most.
     pub(super) fn replicas(&self, component: usize) -> f64 {
-        f64::from(self.directory.components[component].replicas)
+        f64::from(self.directory.components[component].replicas_most())
+    }
+
+    /// Whether replicas come and go on purpose, so that there is no one number of them.
+    pub(super) fn varies(&self, component: usize) -> bool {
+        self.directory.components[component].varies()
+    }
+
+    /// How many replicas a component has at most, where their number changes.
+    pub(super) fn replicas_most(&self, component: usize) -> Option<u32> {
+        self.varies(component).then(|| self.directory.components[component].replicas_most())
     }
 
     /// How many pools each caller has over a link: one, or one for each replica that is called.
@@ -316,7 +327,7 @@ fn consumers<'a>(directory: &Directory, components: &[&'a ComponentSettings]) ->
             let workers = settings.limits().workers.map(|(_, count)| count);
             let at_work = consume.concurrency.or(workers).unwrap_or(1);
             let op = consume.op.as_ref().map(|op| op.as_str());
-            let at_once = f64::from(at_work) * f64::from(place.replicas);
+            let at_once = f64::from(at_work) * f64::from(place.replicas_most());
             let Some(manner) = components[queue].hands_out() else { continue };
             let comes_back = match consume.failure(&manner) {
                 FailureSettings::Requeue | FailureSettings::Wait => consume.ack == AckSettings::After,

@@ -65,6 +65,9 @@ pub struct Component {
     pub kind: String,
     /// How many replicas.
     pub replicas: u32,
+    /// How many at most, where their number changes: limits are those of so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas_most: Option<u32>,
     /// Calls a second while nothing fails; `None` where there is no rate.
     pub calls_per_s: Option<f64>,
     /// Calls a second if every call made all the attempts that retries and budgets allow.
@@ -375,11 +378,12 @@ fn components(graph: &Graph<'_>, load: &Load<'_>) -> Table<Component> {
     let component = |nth: usize| {
         let place = &graph.directory.components[nth];
         let limits = graph.components[nth].limits();
-        let replicas = u64::from(place.replicas);
+        let replicas = graph.replicas(nth) as u64;
         let pools: Option<u64> = graph.links_to(nth).map(|link| graph.connections_of(link)).sum();
         let known = Component {
             kind: place.kind.to_string(),
             replicas: place.replicas,
+            replicas_most: graph.replicas_most(nth),
             calls_per_s: load.has_rates.then(|| Times::rate(nth, load.fresh)),
             calls_with_retries_per_s: load.has_rates.then(|| Times::rate(nth, load.all)),
             attempts_most: largest(&products, nth),

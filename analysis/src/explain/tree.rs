@@ -15,6 +15,9 @@ pub struct Branch {
     pub kind: String,
     /// How many replicas; 1 for a workload.
     pub replicas: u32,
+    /// How many at most, where their number changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas_most: Option<u32>,
     /// The link over which it is called, or `consumes`; `None` at the root.
     pub link: Option<String>,
     /// Share of the link's calls that come here, where it has several targets.
@@ -35,6 +38,7 @@ pub(super) fn trees(graph: &Graph<'_>) -> Vec<Branch> {
             name: name.to_string(),
             kind: "workload".into(),
             replicas: 1,
+            replicas_most: None,
             link: None,
             share: None,
             seen: false,
@@ -56,6 +60,7 @@ fn calls(graph: &Graph<'_>, caller: Caller, seen: &mut Vec<bool>) -> Vec<Branch>
                 name: graph.name(way.component).to_string(),
                 kind: graph.components[way.component].kind().to_string(),
                 replicas: graph.directory.components[way.component].replicas,
+                replicas_most: graph.replicas_most(way.component),
                 link: Some(link.name.to_string()),
                 share: (ways.len() > 1).then_some(way.share),
                 seen: !is_first && graph.links.iter().any(|l| l.caller == Caller::Component(way.component)),
@@ -73,6 +78,7 @@ fn calls(graph: &Graph<'_>, caller: Caller, seen: &mut Vec<bool>) -> Vec<Branch>
             name: place.name.clone(),
             kind: graph.components[consumer.component].kind().to_string(),
             replicas: place.replicas,
+            replicas_most: graph.replicas_most(consumer.component),
             link: Some("consumes".into()),
             share: (consumers.len() > 1).then_some(consumer.share),
             seen: !is_first && graph.links.iter().any(|link| link.caller == caller),

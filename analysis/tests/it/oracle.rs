@@ -8,6 +8,7 @@
 //! `ORACLE_CASES=500 ORACLE_SEED=1 cargo test -p analysis --test it oracle` tries more of them, and says each that fails.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use analysis::explain::{Bound, Explained, Limit, explain};
 use lab::result::{LinkResult, RunResult};
@@ -461,30 +462,40 @@ fn each_time(times: Times, find: impl Fn(u64) -> Vec<String>) -> Vec<String> {
 fn cases(times: Times, ci: u64) {
     let (cases, seed) = (number("ORACLE_CASES", ci), number("ORACLE_SEED", 1));
     let only = number("ORACLE_ONLY", u64::MAX);
-    let (mut wrong, mut seen) = (Vec::new(), 0);
-    for case in 0..cases {
-        if only != u64::MAX && case != only {
-            continue;
-        }
+    let of_case = |case: u64| -> Option<Option<String>> {
         let system = system(seed.wrapping_mul(1_000_003).wrapping_add(case), times);
-        let Some(ceiling) = system.ceiling() else { continue };
-        seen += 1;
+        let ceiling = system.ceiling()?;
         let mut found: Vec<String> = Vec::new();
         for share in [0.5, 0.9] {
             found.extend(each_time(times, |seed| faults(&system, (ceiling, share), times, seed)));
         }
         found.extend(each_time(times, |seed| growth(&system, ceiling, seed)));
-        if !found.is_empty() {
+        Some((!found.is_empty()).then(|| {
             eprintln!("case {case} of seed {seed}");
-            wrong.push(format!(
-                "case {case} of seed {seed}, ceiling {ceiling}:\n  {}\n{}",
-                found.join("\n  "),
-                system.at(ceiling)
-            ));
-        }
-    }
+            format!("case {case} of seed {seed}, ceiling {ceiling}:\n  {}\n{}", found.join("\n  "), system.at(ceiling))
+        }))
+    };
+    let wanted: Vec<u64> = (0..cases).filter(|case| only == u64::MAX || *case == only).collect();
+    let all = side_by_side(&wanted, of_case);
+    let (seen, wrong) = (all.len() as u64, all.into_iter().flatten().collect::<Vec<String>>());
     assert!(seen * 2 >= cases.min(2) || only != u64::MAX, "only {seen} of {cases} systems are limited by anything");
     assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What comes out of each case, on all processors, in the order of the cases.
+fn side_by_side<T: Send>(cases: &[u64], of_case: impl Fn(u64) -> Option<T> + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| cases.get(next.fetch_add(1, Ordering::Relaxed)).copied());
+        mine.filter_map(|case| Some((case, of_case(case)?))).collect::<Vec<(u64, T)>>()
+    };
+    let mut all = std::thread::scope(|scope| {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a case does not panic")).collect::<Vec<(u64, T)>>()
+    });
+    all.sort_by_key(|(case, _)| *case);
+    all.into_iter().map(|(_, found)| found).collect()
 }
 
 /// Users who wait for their answers: what is said of these is right, or a bound.

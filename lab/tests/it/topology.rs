@@ -570,6 +570,28 @@ fn service(
         let _ = writeln!(text, "      lq: {{to: q0{}}}", publishing(&link(c)));
     }
     memory::perhaps(c, text, nth);
+    if !is_single {
+        staffing(c, text);
+    }
+}
+
+/// How its replicas go, and who decides how many there are.
+fn staffing(c: &mut Choices<'_>, text: &mut String) {
+    text.push_str(c.of(&[
+        "",
+        "",
+        "    shutdown: {pre_stop: 300ms, grace: 2s}\n",
+        "    shutdown: {grace: 500ms, on_term: exit}\n",
+        "    shutdown: {grace: 1s, on_term: keep_accepting}\n",
+    ]));
+    text.push_str(c.of(&[
+        "",
+        "",
+        "",
+        "    autoscale: {max: 5, hpa: {metrics: [{per_replica: in_flight, target: 2}], sync: 1s, metric_delay: 500ms, behavior: {scale_down: {stabilization: 2s}}}}\n",
+        "    autoscale: {max: 4, hpa: {metrics: [{per_replica: arrivals, target: 20/s}, {per_replica: completed, target: 10/s}], sync: 2s, metric_delay: 0s}}\n",
+        "    autoscale: {max: 4, schedule: [{at: 3s, replicas: 4}, {at: 7s, replicas: 1}, {at: 9s, replicas: 3}]}\n",
+    ]));
 }
 
 /// Steps, each as the inside of a flow map.
@@ -685,6 +707,19 @@ fn events(c: &mut Choices<'_>, text: &mut String, has_queue: bool) {
             continue;
         }
         let lasts = c.of(&["", "for: 3s, ", "for: 1s, every: 2s, times: 3, "]);
+        // Replicas of what is started for calls do not come and go.
+        if c.once_in(2) && text.contains("  s0:\n    kind: service\n    replicas:") {
+            let what = c.of(&[
+                "deploy: {component: s0}",
+                "deploy: {component: s0, rolling: {max_surge: 0, max_unavailable: 25%}}",
+                "deploy: {component: s0, rolling: {max_surge: 2, max_unavailable: 0, min_ready: 300ms}}",
+                "scale: {component: s0, replicas: 1}",
+                "scale: {component: s0, replicas: 4}",
+            ]);
+            let lasts = if what.starts_with("scale") { lasts } else { "" };
+            let _ = writeln!(text, "  - {{name: op-{nth}, at: {at}, {lasts}{what}}}");
+            continue;
+        }
         let change = c.of(&[
             "components.d0.connections: 20",
             "components.d0.connections: 2",

@@ -8,7 +8,7 @@ use sim_core::turns::Turning;
 use sim_core::{Engine, NodeId, Span};
 
 use super::bounds::OPS_MAX;
-use super::layout::slots;
+use super::layout::{slots, wanted};
 use super::node::Node;
 use crate::consuming::ConsumeSettings;
 use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
@@ -140,6 +140,7 @@ impl Numbers<'_> {
             group,
             first: NodeId(0),
             replicas,
+            wanted: wanted(self.scenario, name, settings),
             slots,
             dead_letter: None,
             hands_out: settings.hands_out().is_some(),

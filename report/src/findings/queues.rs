@@ -1,7 +1,7 @@
 //! Findings about queues: full ones, growing ones, ones that have not drained, and ones that were long at some time.
 
 use lab::recovery::Episode;
-use lab::result::{ComponentResult, QueueResult, RunResult};
+use lab::result::{ComponentResult, Happenings, QueueResult, RunResult};
 use lab::trend::Growth;
 
 use super::callers;
@@ -189,7 +189,9 @@ impl Place<'_> {
             return None;
         }
         let mut draft = self.draft("queue_long");
-        let it = if self.component.replicas == 1 { "it" } else { "them" };
+        let others_were_there = came_and_went(self.result, self.name);
+        let is_one = self.component.replicas == 1 && !others_were_there;
+        let it = if is_one { "it" } else { "them" };
         let waits = wait.max_s.map_or_else(String::new, |max_s| {
             let words = draft.metric("wait_max", Unit::Time, self.metric("wait.max"), max_s);
             format!(", and the longest wait in {it} was {words}")
@@ -199,12 +201,13 @@ impl Place<'_> {
             format!("; the oldest call in {it} was {words} old")
         });
         let name = self.name;
-        let holds = if self.component.replicas == 1 {
-            let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
+        let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
+        // Over several it is the sum of their maxima, which need not have occurred at the same time.
+        let holds = if is_one {
             format!("The queue of {name} held up to {most}")
+        } else if others_were_there {
+            format!("The queues of the replicas of {name} held up to {most} (the sum of their maxima)")
         } else {
-            // The sum of the replicas' maxima, which need not have occurred at the same time.
-            let most = draft.metric("depth_max", Unit::Count, self.metric("depth_max"), *depth_max as f64);
             let replicas = draft.rule("replicas", Unit::Count, f64::from(self.component.replicas));
             format!("The queues of the {replicas} replicas of {name} held up to {most} (the sum of their maxima)")
         };
@@ -214,6 +217,12 @@ impl Place<'_> {
         let text = format!("{holds}{waits}{}{why}.", oldest.unwrap_or_default());
         Some(draft.say(severity, text))
     }
+}
+
+/// Whether a component had other replicas before those that it has at the end.
+fn came_and_went(result: &RunResult, name: &str) -> bool {
+    let is_new = |of: &Happenings| of.place == name && matches!(of.name.as_str(), "replica_added" | "replica_replaced");
+    result.happenings.iter().any(is_new)
 }
 
 fn then_of(draft: &Draft) -> f64 {

@@ -1,6 +1,6 @@
 //! Events not addressed to a node: calls and answers in transit, machines, chores.
 
-use super::{Aside, Component, Cx, Engine, Event, Kind, Next, pack_event, records};
+use super::{Aside, Component, Cx, Engine, Event, Kind, Next, Word, pack_event, records};
 use crate::calls::*;
 use crate::conditions::Stashed;
 use crate::time::Time;
@@ -108,7 +108,15 @@ impl<C: Component> Engine<C> {
         self.core.arm_cpu(cpu);
         // One at a time: the effects of one job may cancel another that completes at this instant.
         while let Some((node, epoch, timer)) = self.core.cpus.next_due() {
-            if self.core.nodes[node.0 as usize].epoch != epoch {
+            let state = &mut self.core.nodes[node.0 as usize];
+            if state.epoch != epoch {
+                continue;
+            }
+            // Another job of this instant may have paused the node.
+            if state.condition.is_paused() {
+                let (what, data) = (timer.what, Word::of(timer.data));
+                let event = Event { kind: Kind::Work, what, epoch, node: node.0, data };
+                state.condition.stash(Stashed::Event(pack_event(event)));
                 continue;
             }
             let next = self.nodes[node.0 as usize].on_timer(&mut Cx { core: &mut self.core, node }, timer);

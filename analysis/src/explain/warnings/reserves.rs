@@ -44,6 +44,9 @@ impl Loss {
 fn losses(finder: &Finder<'_, '_>) -> Vec<Loss> {
     let graph = finder.graph;
     let loss = |component: usize| {
+        if graph.varies(component) {
+            return None;
+        }
         let replicas = graph.directory.components[component].replicas;
         let Some(hosts) = graph.components[component].hosts() else {
             let what = format!("one of its {} replicas", grouped(f64::from(replicas)));
