@@ -247,15 +247,17 @@ impl Session {
     }
 
     fn host_results(&self, span: f64) -> Table<HostsResult> {
-        let of = |place: &models::directory::HostGroup| {
+        let of = |(group, place): (usize, &models::directory::HostGroup)| {
             let machine = |number: u32| self.engine().machine_busy(place.first_machine + number);
             let all = (0..place.count).map(machine).reduce(|(busy, cores), (more, other)| (busy + more, cores + other));
             let each = (0..place.count).map(|number| cpu(Some(machine(number)), span)).collect();
             let mut figures = Figures::default();
             (0..place.count).for_each(|n| self.engine().figures_of_machine(place.first_machine + n, &mut figures));
+            self.report_of_hosts(group, None, &mut figures);
             HostsResult { count: place.count, cpu: cpu(all, span), own: Own::over(&figures, span), each }
         };
-        self.network.directory.hosts.iter().map(|place| (place.name.clone(), of(place))).collect()
+        let hosts = self.network.directory.hosts.iter().enumerate();
+        hosts.map(|(group, place)| (place.name.clone(), of((group, place)))).collect()
     }
 
     /// First causes of failures, the most frequent first; ties in the order of the scenario.

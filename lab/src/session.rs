@@ -13,6 +13,7 @@ mod windows;
 
 use std::sync::Arc;
 
+use models::costs;
 use models::directory::WORKLOAD_LINK;
 use models::faults::timed::{Source, Timed};
 use models::fleet::Fleet;
@@ -397,7 +398,34 @@ impl Session {
         let used: Vec<NodeId> = self.fleet(component).used().into_iter().map(|(_, node)| node).collect();
         let mut together = self.together_at(component, &used, figures);
         self.report_of(self.network.directory.consumers_of(component), &mut together.figures);
+        self.report_of_staff(component, &mut together.figures);
         together
+    }
+
+    /// How many replicas of a component there are over time, where that changes on purpose, and what they cost.
+    pub(crate) fn report_of_staff(&self, component: usize, into: &mut Figures) {
+        let engine = &self.network.engine;
+        if let Node::Director(director) = engine.node(NodeId(0)) {
+            director.figures_of(component, engine.now(), into);
+        }
+        let place = &self.network.directory.components[component];
+        if let Some(price) = place.cost {
+            let (from, now) = (if self.measuring { self.zero } else { 0 }, engine.now());
+            let fleet = self.fleet(component);
+            let existed = fleet.used().into_iter().map(|(_, node)| u128::from(fleet.used_for(node, from, now))).sum();
+            let answered = engine.group(place.group).measured().answered_well();
+            costs::figures(price, existed, now - from, Some(answered), into);
+        }
+    }
+
+    /// What a group of hosts costs.
+    pub(crate) fn report_of_hosts(&self, group: usize, host: Option<usize>, into: &mut Figures) {
+        let place = &self.network.directory.hosts[group];
+        if let Some(price) = place.cost {
+            let span = self.network.engine.now() - if self.measuring { self.zero } else { 0 };
+            let count = host.map_or(place.count, |_| 1);
+            costs::figures(price, u128::from(count) * u128::from(span), span, None, into);
+        }
     }
 
     /// The figures of some of a component's nodes.

@@ -1,6 +1,7 @@
 //! The director: the node beside the workloads that strikes and lifts faults, and starts and stops replicas, as chores: no run of
 //! finite work goes on for them.
 
+mod presence;
 mod staffing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
 use crate::fleet::Fleet;
 use crate::restart::{RestartSettings, Restarts};
 use crate::shutdown::ShutdownSettings;
+pub use presence::FIGURES as FIGURES_OF_PRESENCE;
 pub use staffing::HAPPENS_OF_STAFF;
 use staffing::{AVAILABLE, IDLE, LOOK, REPLICA_ADDED, SAMPLE, SCHEDULED, Staff, TERM};
 
@@ -102,6 +104,8 @@ pub struct Life {
     pub cores: Option<f64>,
     /// The group that measures its component.
     pub group: GroupId,
+    /// Whether replicas come and go on purpose.
+    pub is_staffed: bool,
 }
 
 /// The node that makes faults happen, and that starts and stops replicas.
@@ -199,6 +203,11 @@ impl Director {
         }
         self.restarts.entry(node).or_default().is_up(cx.now());
         bring_up(cx, node, Death::Process, &PROCESS_RESTARTED);
+    }
+
+    /// Adds what is counted of the replicas of a component.
+    pub fn figures_of(&self, component: usize, now: Time, figures: &mut Figures) {
+        self.staff.figures_of(component, now, figures);
     }
 
     /// The replicas of a component.
@@ -418,6 +427,7 @@ impl Component for Director {
             }
             what => unreachable!("no timer is set for {what}"),
         }
+        self.count_replicas(cx.now());
         Next::WAIT
     }
 
@@ -430,11 +440,14 @@ impl Component for Director {
             }
             what => debug_assert_eq!(what, STANDS_STILL, "nobody asks for {what}"),
         }
+        self.count_replicas(cx.now());
     }
 
     fn rebuild(&mut self, _now: Time) {}
 
-    fn begin_measuring(&mut self, _now: Time) {}
+    fn begin_measuring(&mut self, now: Time) {
+        self.staff.begin_measuring(now);
+    }
 
     fn figures(&self, _now: Time, _figures: &mut Figures) {}
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use settings::Money;
 use sim_core::dist::Dist;
 use sim_core::random::hash;
 use sim_core::{Carried, GroupId, NodeId, Span, Time};
@@ -73,6 +74,10 @@ pub struct ComponentPlace {
     pub first: NodeId,
     /// How many replicas at the start.
     pub replicas: u32,
+    /// Whether replicas come and go on purpose: by `scale`, `deploy` or `autoscale`.
+    pub is_staffed: bool,
+    /// Price of each, an hour.
+    pub cost: Option<Money>,
     /// How few and how many are wanted at any time: more than one number where they come and go on purpose.
     pub wanted: (u32, u32),
     /// How many nodes are laid out for them: more where others can take their place.
@@ -156,6 +161,8 @@ pub struct HostGroup {
     pub cores: f64,
     /// Memory of each, bytes.
     pub memory: Option<u64>,
+    /// Price of each, an hour.
+    pub cost: Option<Money>,
 }
 
 /// Who is who.

@@ -5,7 +5,7 @@ use sim_core::figures::{Dimension, Set};
 use sim_core::{Figure, slots};
 
 use crate::components::KINDS;
-use crate::{balancing, policies, workloads};
+use crate::{balancing, costs, policies, workloads};
 
 /// Figures of one owner: a kind of component, a policy of links, or workloads.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,8 @@ pub fn declared() -> impl Iterator<Item = Declared> {
     let hosts = Declared { group: "sections", owner: "hosts", figures: sim_core::cpu::FIGURES_OF_MACHINES };
     let memory = Declared { group: "sections", owner: "hosts", figures: sim_core::memory::FIGURES_OF_MACHINES };
     let sockets = Declared { group: "sections", owner: "hosts", figures: sim_core::sockets::FIGURES_OF_MACHINES };
-    kinds.chain(policies).chain([checks, workloads, hosts, memory, sockets])
+    let costs = Declared { group: "sections", owner: "hosts", figures: costs::FIGURES_OF_HOSTS };
+    kinds.chain(policies).chain([checks, workloads, hosts, memory, sockets, costs])
 }
 
 /// The declaration of a name; of a name that several owners declare, the first, which has the same unit.

@@ -12,6 +12,7 @@ pub mod caching;
 pub mod change_numbers;
 pub mod components;
 pub mod consuming;
+pub mod costs;
 pub mod demand;
 pub mod director;
 pub mod directory;

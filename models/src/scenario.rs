@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use settings::book::{Body, FieldShape, FieldsShape};
 use settings::{
-    Book, Cores, Duration, DurationDist, Fraction, Map, Name, Node, Reader, Setting, Shape, Spanned, Value,
+    Book, Cores, Duration, DurationDist, Fraction, Map, Money, Name, Node, Reader, Setting, Shape, Spanned, Value,
 };
 use sim_core::time::SECOND;
 use sim_core::{Carried, Span};
@@ -131,8 +131,8 @@ pub struct HostSettings {
     pub cores: Cores,
     /// Region.
     pub region: Option<Spanned<Name>>,
-    /// Cost of each.
-    pub cost: Option<NotYet>,
+    /// Price of each, an hour.
+    pub cost: Option<Money>,
     /// Memory of each.
     pub memory: Option<HostMemorySettings>,
     /// Open files of each host.

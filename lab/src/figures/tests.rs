@@ -13,7 +13,7 @@ use crate::{Options, Session, Text, load, metrics};
 const EVERYTHING: &str = "\
 version: 1
 run: {duration: 20s, window: 1s}
-hosts: {box: {cores: 2, memory: 8GB, ephemeral_ports: 28232, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
+hosts: {box: {cores: 2, cost: 0.17/h, memory: 8GB, ephemeral_ports: 28232, scheduler: {slice: 1ms}, credits: {rate: 0.5, max: 10s}}}
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
@@ -23,10 +23,12 @@ workloads:
     requests: [{key: {zipf: {keys: 5, s: 1}}}]
     call: {to: db, coalesce: {by: key}, timeout: 500ms, retry: {max_attempts: 2, when: [timeout, unavailable, overload, rate_limited, reset, error, breaker_open, pool_timeout]}}
 components:
-  front: {kind: load_balancer, to: [app], health_check: haproxy, outlier_ejection: envoy, panic_threshold: 50%, slow_start: 10s, max_connections: 10000, sticky: key}
+  front: {kind: load_balancer, to: [app], cost: 0.03/h, health_check: haproxy, outlier_ejection: envoy, panic_threshold: 50%, slow_start: 10s, max_connections: 10000, sticky: key}
   app:
     kind: service
     replicas: 2
+    cost: 0.05/h
+    autoscale: {max: 3, hpa: {metrics: [{per_replica: in_flight, target: 1000}]}}
     runtime: {async: {workers: 20}}
     handlers: {default: [{call: near}, {choose: [{weight: 1, steps: [{call: {link: near, op: write}}]}, {weight: 9, steps: []}]}, {call: far}, {call: name}, {call: loop}, {call: function}, {call: crew}, {call: vault}, {choose: [{weight: 1, steps: [{call: {link: vault, op: write}}]}, {weight: 9, steps: []}]}, {call: heap}, {leak: {probability: 1%}}, {lock: {name: one, steps: [{wait: 1ms}]}}]}
     consumes: [jobs]

@@ -201,5 +201,6 @@ impl Session {
         if host.is_none() {
             into.level(&of_hosts::COUNT, count);
         }
+        self.report_of_hosts(group, host, into);
     }
 }

@@ -266,6 +266,7 @@ impl Session {
             Owner::Component(index) => {
                 self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into);
                 self.report_of(self.network.directory.consumers_of(index), into);
+                self.report_of_staff(index, into);
             }
             Owner::Replica(index, nth) => {
                 let found = self.fleet(index).used().into_iter().find(|(number, _)| *number as usize == nth);

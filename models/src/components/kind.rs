@@ -1,6 +1,6 @@
 //! What a kind of component must offer, and in which terms it speaks of itself.
 
-use settings::{Name, Path, Problem, Problems, Setting, Spanned};
+use settings::{Money, Name, Path, Problem, Problems, Setting, Spanned};
 use sim_core::dist::Dist;
 use sim_core::figures::Set;
 use sim_core::{Attempts, Component, Happens, Span};
@@ -156,6 +156,12 @@ pub trait Kind: Component + Sized {
 
     /// What decides how many replicas there are to be, where anything does.
     fn autoscale(settings: &Self::Settings) -> Option<&AutoscaleSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// What each replica costs an hour.
+    fn cost(settings: &Self::Settings) -> Option<Money> {
         let _ = settings;
         None
     }

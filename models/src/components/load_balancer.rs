@@ -13,7 +13,7 @@
 //!            └──▶ web[2]
 //! ```
 
-use settings::{Fraction, Name, Setting, Spanned};
+use settings::{Fraction, Money, Name, Setting, Spanned};
 use sim_core::NO_CONNECTION;
 use sim_core::figures::Set;
 use sim_core::random::{Draw, Key, hash};
@@ -33,9 +33,9 @@ use crate::balancing::slow_start::SlowStartSettings;
 use crate::balancing::sticky::StickyBy;
 use crate::balancing::subset::{Instance, SubsetSettings};
 use crate::balancing::{AlgorithmSettings, Choosing, HashedBy, World};
+use crate::costs;
 use crate::link::{LinkSettings, Propagated, Target, forget_deadline};
 use crate::policies::flaw::Flaw;
-use crate::policies::not_yet::NotYet;
 use crate::policies::outcomes::passed_on_from_behind;
 use crate::policies::pool;
 use crate::policies::presets::OrPreset;
@@ -64,6 +64,8 @@ pub struct Settings {
     /// Number of balancer instances.
     #[setting(default = 1, range = "1..=10000")]
     pub instances: u32,
+    /// Price of an instance, an hour.
+    pub cost: Option<Money>,
     /// Region.
     pub region: Option<Spanned<Name>>,
     /// How it detects unhealthy replicas. Without it, dead replicas are still called.
@@ -91,8 +93,6 @@ pub struct Settings {
     /// `per: connection`, each connection of a caller's pool over which calls have come does, until it is closed.
     #[setting(range = "1..=100000000")]
     pub max_connections: Option<u32>,
-    /// Cost of each.
-    pub cost: Option<NotYet>,
 }
 
 const EXAMPLE: &str = "\
@@ -184,6 +184,7 @@ impl Kind for LoadBalancer {
         lookout::FIGURES_OF_EJECTION,
         lookout::FIGURES_OF_PANIC,
         &[&CONNECTIONS_MAX, &REFUSED, &MOVED],
+        costs::FIGURES,
     ];
     type Settings = Settings;
 
@@ -193,6 +194,10 @@ impl Kind for LoadBalancer {
 
     fn replicas(settings: &Settings) -> u32 {
         settings.instances
+    }
+
+    fn cost(settings: &Settings) -> Option<Money> {
+        settings.cost
     }
 
     fn region(settings: &Settings) -> Option<&Spanned<Name>> {

@@ -5,7 +5,7 @@
 //! [`kind::Kind`]; a kind imports that and never this table, so that it cannot know of another.
 
 use settings::book::Body;
-use settings::{Book, Name, Setting, Shape, Spanned};
+use settings::{Book, Money, Name, Setting, Shape, Spanned};
 use sim_core::dist::Dist;
 use sim_core::figures::Set;
 use sim_core::{Happens, Span};

@@ -47,7 +47,7 @@ mod workforce;
 
 use std::sync::Arc;
 
-use settings::{Cores, Duration, DurationDist, Map, Name, Setting, Spanned};
+use settings::{Cores, Duration, DurationDist, Map, Money, Name, Setting, Spanned};
 use sim_core::figures::Set;
 use sim_core::random::{Key, Stream, hash};
 use sim_core::slab::Slab;
@@ -62,7 +62,9 @@ use super::site::Site;
 use crate::admission::{AdmissionSettings, shed};
 use crate::autoscale::AutoscaleSettings;
 use crate::consuming::ConsumeSettings;
+use crate::costs;
 use crate::demand::{Demand, Limits, Surroundings, Waiting};
+use crate::director::FIGURES_OF_PRESENCE;
 use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
@@ -131,6 +133,8 @@ pub struct Settings {
     /// Start-up time after a restart.
     #[setting(default = "0s")]
     pub start_up: DurationDist,
+    /// Price of a replica, an hour: while it starts, is ready, or shuts down.
+    pub cost: Option<Money>,
     /// Time until a killed replica is replaced. Without it, killed replicas are not replaced.
     pub replace_after: Option<Duration>,
     /// Restarts of a process that has died: killed for its memory, or by a `kill` without `for`. Without it, it stays dead or is
@@ -317,6 +321,8 @@ impl Kind for Service {
         rate_limit::FIGURES_OF_CALLEES,
         concurrency::FIGURES_OF_CALLEES,
         shed::FIGURES,
+        FIGURES_OF_PRESENCE,
+        costs::FIGURES,
     ];
     const HAPPENS: &'static [&'static Happens] = &[
         &shed::SHEDDING_BEGINS,
@@ -376,6 +382,10 @@ impl Kind for Service {
 
     fn autoscale(settings: &Settings) -> Option<&AutoscaleSettings> {
         settings.autoscale.as_ref()
+    }
+
+    fn cost(settings: &Settings) -> Option<Money> {
+        settings.cost
     }
 
     fn cores_requested(settings: &Settings) -> Option<f64> {

@@ -63,6 +63,10 @@ macro_rules! settings_by_kind {
             pub fn autoscale(&self) -> Option<&AutoscaleSettings> {
                 each_kind!(self, s, Part => <Part as Kind>::autoscale(s))
             }
+            /// What each replica costs an hour.
+            pub fn cost(&self) -> Option<Money> {
+                each_kind!(self, s, Part => <Part as Kind>::cost(s))
+            }
             /// Cores that a replica asks for, where that is said.
             pub fn cores_requested(&self) -> Option<f64> {
                 each_kind!(self, s, Part => <Part as Kind>::cores_requested(s))

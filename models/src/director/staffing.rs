@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sim_core::{CallId, Cx, Happens, News, NodeId, Outcome, Span, Time, Timer};
+use sim_core::{CallId, Cx, Figures, Happens, News, NodeId, Outcome, Span, Time, Timer};
 
+use super::presence::Presence;
 use super::{Director, Life, START_WAITS};
 use crate::autoscale::hpa::{Hpa, HpaSettings, Measured, Metric, PerReplica};
 use crate::faults::fault::Staffing;
@@ -82,6 +83,8 @@ pub(super) struct Staff {
     short: BTreeSet<usize>,
     /// Nodes of processes that were told to end, with the calls that they still have.
     ending: BTreeMap<NodeId, Vec<CallId>>,
+    /// How many there are, by component; only of those that come and go on purpose.
+    present: BTreeMap<usize, Presence>,
 }
 
 impl Staff {
@@ -94,7 +97,22 @@ impl Staff {
             Some((component, Scaler { settings, hpa, samples: VecDeque::new() }))
         };
         let scalers = lives.iter().enumerate().filter_map(hpa).collect();
-        Staff { wanted, scalers, ..Staff::default() }
+        let staffed = lives.iter().enumerate().filter(|(_, life)| life.is_staffed);
+        let presence =
+            |(component, life): (usize, &Life)| (component, Presence::new(wanted[component], life.autoscale.is_some()));
+        let present = staffed.map(presence).collect();
+        Staff { wanted, scalers, present, ..Staff::default() }
+    }
+
+    pub(super) fn begin_measuring(&mut self, now: Time) {
+        self.present.values_mut().for_each(|presence| presence.begin_measuring(now));
+    }
+
+    /// Adds what is counted of a component.
+    pub(super) fn figures_of(&self, component: usize, now: Time, figures: &mut Figures) {
+        if let Some(presence) = self.present.get(&component) {
+            presence.figures(now, figures);
+        }
     }
 }
 
@@ -171,6 +189,22 @@ impl Director {
                 self.staff.rolling.insert(component, rolling);
                 self.step(cx, component);
                 None
+            }
+        }
+    }
+
+    /// Counts those that are there.
+    pub(super) fn count_replicas(&mut self, now: Time) {
+        let components: Vec<usize> = self.staff.present.keys().copied().collect();
+        for component in components {
+            let staying = self.staying(component);
+            let ready = staying.iter().filter(|(.., is_ready)| *is_ready).count() as u32;
+            let fleet = &self.fleets[component];
+            let all = fleet.present().len() as u32;
+            let starting = fleet.members() - fleet.ready();
+            let wanted = self.staff.wanted[component];
+            if let Some(presence) = self.staff.present.get_mut(&component) {
+                presence.note(now, wanted, (ready, starting, all - fleet.members()));
             }
         }
     }
@@ -415,6 +449,9 @@ impl Director {
         let measured: Vec<Measured> =
             metrics.map(|metric| measured(metric, &staying, (before, sample), cores)).collect();
         let next = hpa.look(now, current, &measured);
+        if let Some(presence) = self.staff.present.get_mut(&component).filter(|_| next != current) {
+            presence.scales(next > current);
+        }
         self.want(cx, component, next);
     }
 }

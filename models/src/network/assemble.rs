@@ -66,6 +66,7 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
         autoscale: settings.autoscale().cloned(),
         cores: settings.cores_requested(),
         group: place.group,
+        is_staffed: place.is_staffed,
     });
     Director::new(planned, breaking, fleets, directory.seed)
         .with_lives(lives.collect(), directory.zero)

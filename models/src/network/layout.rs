@@ -13,19 +13,21 @@ pub(super) fn wanted(scenario: &Scenario, name: &str, settings: &ComponentSettin
     scaled.chain(autoscaled).fold((initial, initial), |(fewest, most), one| (fewest.min(one), most.max(one)))
 }
 
+/// Whether replicas of a component come and go on purpose.
+pub(super) fn is_staffed(scenario: &Scenario, name: &str, settings: &ComponentSettings) -> bool {
+    let mut own = scenario.events.iter().filter_map(|event| event.value.what.what().staffs());
+    settings.autoscale().is_some() || own.any(|staffs| staffs.component == name)
+}
+
 /// Places for the replicas of a component: as many as there are at the start, or, where replicas come and go, for all that there can be at once,
 /// those included that shut down.
 pub(super) fn slots(scenario: &Scenario, name: &str, settings: &ComponentSettings) -> u64 {
     let (initial, (_, most)) = (settings.replicas(), wanted(scenario, name, settings));
     let mut surges: Vec<ShareOrCount> = Vec::new();
-    let mut changes = settings.autoscale().is_some();
     let own = scenario.events.iter().filter_map(|event| event.value.what.what().staffs());
-    for staffs in own.filter(|staffs| staffs.component == name) {
-        changes = true;
-        surges.extend(staffs.surge);
-    }
+    own.filter(|staffs| staffs.component == name).for_each(|staffs| surges.extend(staffs.surge));
     let surge = surges.into_iter().map(|surge| surge.rounded_up(most)).max().unwrap_or(0);
-    match changes {
+    match is_staffed(scenario, name, settings) {
         true => 2 * u64::from(most) + u64::from(surge),
         false if settings.replace_after().is_some() => 2 * u64::from(initial),
         false => u64::from(initial),

@@ -8,7 +8,7 @@ use sim_core::turns::Turning;
 use sim_core::{Engine, NodeId, Span};
 
 use super::bounds::OPS_MAX;
-use super::layout::{slots, wanted};
+use super::layout::{is_staffed, slots, wanted};
 use super::node::Node;
 use crate::consuming::ConsumeSettings;
 use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
@@ -117,7 +117,14 @@ impl Numbers<'_> {
         let first_machine = machines.next().unwrap_or(0);
         machines.for_each(drop);
         let memory = settings.memory.map(|memory| memory.size.0);
-        HostGroup { name: name.to_string(), count: settings.count, first_machine, cores: settings.cores.0, memory }
+        HostGroup {
+            name: name.to_string(),
+            count: settings.count,
+            first_machine,
+            cores: settings.cores.0,
+            memory,
+            cost: settings.cost,
+        }
     }
 
     fn component(&mut self, name: &str, entry: &ComponentEntry) -> ComponentPlace {
@@ -140,6 +147,8 @@ impl Numbers<'_> {
             group,
             first: NodeId(0),
             replicas,
+            is_staffed: is_staffed(self.scenario, name, settings),
+            cost: settings.cost(),
             wanted: wanted(self.scenario, name, settings),
             slots,
             dead_letter: None,

@@ -23,7 +23,7 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("admission", "max_connections", "`pool` of the links that lead here"),
     ("autoscale", "target_tracking", "`hpa`"),
     ("autoscale", "step", "`hpa` with `behavior`"),
-    ("autoscale", "keda", "`hpa` with `in_flight`"),
+    ("autoscale", "keda", "`hpa` with `per_replica: in_flight`"),
     ("deploy", "set", "the event `set`, which changes all replicas at once"),
     ("deploy", "blue_green", "`rolling: {max_surge: 100%, max_unavailable: 0}`"),
     ("deploy", "canary", "`rolling` with a long `min_ready`"),
