@@ -298,16 +298,11 @@ const BUNDLED: &[(&str, &[&str])] = &[
             "unbounded_queue components.db",
         ],
     ),
-    ("rolling-deploy", &["unbounded_queue components.app"]),
-    (
-        "autoscale-flash-crowd",
-        &[
-            "busy_cores components.app",
-            "no_spare components.app",
-            "overload_at_peak components.app",
-            "unbounded_queue components.app",
-        ],
-    ),
+    ("rolling-deploy", &["late_news components.app.shutdown.pre_stop", "unbounded_queue components.app"]),
+    ("autoscale-flash-crowd", &["unbounded_queue components.app"]),
+    ("host-hours-saved", &["unbounded_queue components.app"]),
+    ("hpa-flapping", &["unbounded_queue components.app"]),
+    ("scale-too-late", &["unbounded_queue components.app"]),
     (
         "four-triggers",
         &[

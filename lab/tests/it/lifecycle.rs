@@ -279,3 +279,47 @@ fn a_flash_crowd_is_there_before_the_replicas() {
     let (autoscaled, peak, short) = (lost("autoscaled"), lost("peak-from-the-start"), lost("short-queue"));
     assert!(peak == 0.0 && autoscaled > 0.3 && short < autoscaled / 2.0, "{autoscaled} {peak} {short}");
 }
+
+fn reversals(result: &RunResult) -> f64 {
+    result.components["app"].own["autoscale.reversals"]
+}
+
+fn lost(result: &RunResult) -> f64 {
+    let users = &result.workloads["users"];
+    1.0 - users.outcomes["ok"] as f64 / users.completed as f64
+}
+
+/// The load needs five replicas on average at half of their cores, and nine at the peak.
+#[test]
+fn a_fleet_that_follows_the_load_costs_less_than_one_for_the_peak() {
+    let cost = |result: &RunResult| result.components["app"].own["cost"];
+    let autoscaled = crate::queue_scenarios::runs("host-hours-saved", "autoscaled");
+    let fixed = crate::queue_scenarios::runs("host-hours-saved", "for-the-peak");
+    for (one, other) in autoscaled.iter().zip(&fixed) {
+        assert!((cost(other) - 0.9).abs() < 1e-9 && (0.5..0.72).contains(&cost(one)), "{} {}", cost(one), cost(other));
+        assert!(lost(one) == 0.0 && lost(other) == 0.0);
+        // What was spent in four hours is the price of all calls.
+        let calls = one.workloads["users"].outcomes["ok"] as f64;
+        let by_calls = one.components["app"].own["cost_per_million"] * calls / 1e6;
+        assert!((by_calls / (cost(one) * 4.0) - 1.0).abs() < 1e-3, "{by_calls}");
+    }
+}
+
+#[test]
+fn an_autoscaler_without_patience_flaps() {
+    let patient = crate::queue_scenarios::runs("hpa-flapping", "patient");
+    assert!(patient.iter().all(|result| reversals(result) == 0.0 && lost(result) < 1e-3));
+    let hasty = crate::queue_scenarios::runs("hpa-flapping", "hasty");
+    // Fifteen waves fit into the hour.
+    assert!(hasty.iter().all(|result| reversals(result) >= 15.0 && lost(result) > 0.3));
+}
+
+#[test]
+fn an_autoscaler_has_to_be_ahead_by_what_replicas_take_to_start() {
+    let of = |variant: &str| {
+        let runs = crate::queue_scenarios::runs("scale-too-late", variant);
+        runs.iter().map(lost).fold((1.0, 0.0), |(least, most): (f64, f64), one| (least.min(one), most.max(one)))
+    };
+    let (tight, roomy, quick) = (of("tight"), of("roomy"), of("quick"));
+    assert!(roomy.1 < 0.01 && quick.0 > roomy.1 && quick.1 < tight.0 / 2.0, "{tight:?} {roomy:?} {quick:?}");
+}

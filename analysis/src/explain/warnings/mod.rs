@@ -6,6 +6,7 @@
 
 mod blind;
 mod cores;
+mod leaving;
 mod load;
 mod messages;
 mod queues;
@@ -65,6 +66,8 @@ const RULES: &[Rule] = &[
     retries::layers,
     retries::never,
     blind::choosers,
+    leaving::late_news,
+    leaving::too_little_grace,
     unused::components,
     unused::faults,
     unused::pool_settings,
