@@ -2,6 +2,7 @@
 //! finite work goes on for them.
 
 mod presence;
+mod probing;
 mod staffing;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,12 @@ use crate::autoscale::AutoscaleSettings;
 use crate::faults::Acting;
 use crate::faults::fault::{Aftermath, Staffing, Whom};
 use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Membership};
 use crate::restart::{RestartSettings, Restarts};
 use crate::shutdown::ShutdownSettings;
 pub use presence::FIGURES as FIGURES_OF_PRESENCE;
+use probing::{ENDS, ENDS_AT_LAST, PROBE, PROBE_LATE, PROBE_STANDS, Probing};
+pub use probing::{HAPPENS_OF_PROBES, Probes};
 pub use staffing::HAPPENS_OF_STAFF;
 use staffing::{AVAILABLE, IDLE, LOOK, REPLICA_ADDED, SAMPLE, SCHEDULED, Staff, TERM};
 
@@ -102,6 +105,8 @@ pub struct Life {
     pub autoscale: Option<AutoscaleSettings>,
     /// Cores that a replica asks for.
     pub cores: Option<f64>,
+    /// How a replica is probed.
+    pub probes: Option<Probes>,
     /// The group that measures its component.
     pub group: GroupId,
     /// Whether replicas come and go on purpose.
@@ -128,6 +133,8 @@ pub struct Director {
     replacing: BTreeMap<NodeId, Span>,
     /// Who is wanted.
     staff: Staff,
+    /// What probes know.
+    probing: Probing,
     /// The end of the warm-up.
     zero: Time,
     draws: Stream,
@@ -147,6 +154,7 @@ impl Director {
             dead: BTreeSet::new(),
             replacing: BTreeMap::new(),
             staff: Staff::default(),
+            probing: Probing::new(seed),
             zero: 0,
             draws: Stream::named(seed, "faults/recovery"),
         }
@@ -178,6 +186,7 @@ impl Director {
             cx.happened_to(node, &OOM_KILLED);
             cx.note_kill(node);
         }
+        self.is_probed_no_longer(node);
         cx.order(Order::Crash(node, Death::Process));
         self.comes_back(cx, node);
     }
@@ -186,6 +195,11 @@ impl Director {
     fn comes_back(&mut self, cx: &mut Cx<'_>, node: NodeId) {
         let Some(Life { restart, replace_after, start_up, .. }) = self.life_of(node).cloned() else { return };
         let takes = start_up.map_or(0, |dist| dist.sample_span(&mut self.draws));
+        // Whoever probes a process also starts it again.
+        let restart = restart.or_else(|| {
+            let is_probed = self.life_of(node).is_some_and(|life| life.probes.is_some());
+            (is_probed && replace_after.is_none()).then_some(RestartSettings::DEFAULT)
+        });
         if let Some(restart) = restart {
             let wait = self.restarts.entry(node).or_default().died(cx.now(), &restart);
             cx.chore_after(wait.saturating_add(takes), Timer { what: RESTART, data: u64::from(node.0) });
@@ -203,6 +217,9 @@ impl Director {
         }
         self.restarts.entry(node).or_default().is_up(cx.now());
         bring_up(cx, node, Death::Process, &PROCESS_RESTARTED);
+        if self.process_is_up(cx, node) {
+            cx.announce(node, News::Left);
+        }
     }
 
     /// Adds what is counted of the replicas of a component.
@@ -351,11 +368,23 @@ impl Director {
 
     /// A replica that has come up is ready.
     fn ready(&mut self, cx: &mut Cx<'_>, number: u32, node: NodeId) {
-        let is_ready =
-            self.fleet_with(node).is_some_and(|fleet| fleet.tenant(node) == Some(number) && fleet.become_ready(node));
-        if is_ready {
-            let what = if self.is_fresh(node) { &REPLICA_ADDED } else { &REPLICA_REPLACED };
-            bring_up(cx, node, Death::Process, what);
+        let is_starting = self.fleet_with(node).is_some_and(|fleet| {
+            fleet.tenant(node) == Some(number) && fleet.membership(node) == Some(Membership::Starting)
+        });
+        if !is_starting {
+            return;
+        }
+        let what = if self.is_fresh(node) { &REPLICA_ADDED } else { &REPLICA_REPLACED };
+        bring_up(cx, node, Death::Process, what);
+        match self.process_is_up(cx, node) {
+            true => self.hide(node),
+            false => self.is_ready_at_last(cx, node),
+        }
+    }
+
+    /// A replica that has come up may be called.
+    fn is_ready_at_last(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        if self.fleet_with(node).is_some_and(|fleet| fleet.become_ready(node)) {
             cx.announce(node, News::Joined);
             self.is_ready(cx, node);
         }
@@ -381,6 +410,7 @@ impl Component for Director {
             (0..count).for_each(|_| cx.happened_to(node, &START_WAITS));
         }
         self.begin_staffing(cx);
+        self.begin_probing(cx);
         for which in 0..self.breaking.len() {
             for replica in 0..self.breaking[which].nodes.len() {
                 self.arm_breaking(cx, which, replica, BREAK);
@@ -393,8 +423,10 @@ impl Component for Director {
         unreachable!("nobody calls the director")
     }
 
-    fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: Answer) -> Next {
-        unreachable!("the director calls nobody")
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        self.probe_is_answered(cx, call, answer);
+        self.count_replicas(cx.now());
+        Next::WAIT
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
@@ -414,6 +446,7 @@ impl Component for Director {
             GO_ON => self.go_on(cx, low as u32),
             READY => self.ready(cx, high as u32, NodeId(low as u32)),
             LEAVE => self.grace_is_over(cx, high as u32, NodeId(low as u32)),
+            PROBE | PROBE_LATE | PROBE_STANDS | ENDS | ENDS_AT_LAST => self.probing_is_due(cx, timer),
             TERM | IDLE | AVAILABLE | SAMPLE | LOOK | SCHEDULED => self.staffing_is_due(cx, timer),
             RESTART => self.restart(cx, NodeId(low as u32)),
             RESUME => cx.order(Order::Resume(NodeId(low as u32))),

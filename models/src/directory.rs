@@ -76,6 +76,8 @@ pub struct ComponentPlace {
     pub replicas: u32,
     /// Whether replicas come and go on purpose: by `scale`, `deploy` or `autoscale`.
     pub is_staffed: bool,
+    /// Whether probes say when its replicas may be called.
+    pub is_probed: bool,
     /// Price of each, an hour.
     pub cost: Option<Money>,
     /// How few and how many are wanted at any time: more than one number where they come and go on purpose.

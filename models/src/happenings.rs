@@ -20,7 +20,8 @@ pub fn sources() -> impl Iterator<Item = Source> {
     let checks = Source { name: "health_check", happens: crate::balancing::checker::HAPPENS };
     let ejection = Source { name: "outlier_ejection", happens: crate::balancing::lookout::HAPPENS };
     let staffing = Source { name: "staffing", happens: crate::director::HAPPENS_OF_STAFF };
-    [faults, random, staffing]
+    let probes = Source { name: "probes", happens: crate::director::HAPPENS_OF_PROBES };
+    [faults, random, staffing, probes]
         .into_iter()
         .chain(kinds)
         .chain(policies)

@@ -28,6 +28,7 @@ pub mod listen;
 pub mod memory;
 pub mod network;
 pub mod policies;
+pub mod probes;
 pub mod restart;
 pub mod rollout;
 pub mod runtimes;

@@ -17,6 +17,15 @@ pub struct RestartSettings {
     pub reset: Duration,
 }
 
+impl RestartSettings {
+    /// What holds where nothing is written and something starts processes again.
+    pub const DEFAULT: RestartSettings = RestartSettings {
+        base: Duration(10_000_000_000),
+        max: Duration(300_000_000_000),
+        reset: Duration(600_000_000_000),
+    };
+}
+
 /// How often a process has been started again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restarts {

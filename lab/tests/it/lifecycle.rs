@@ -323,3 +323,98 @@ fn an_autoscaler_has_to_be_ahead_by_what_replicas_take_to_start() {
     let (tight, roomy, quick) = (of("tight"), of("roomy"), of("quick"));
     assert!(roomy.1 < 0.01 && quick.0 > roomy.1 && quick.1 < tight.0 / 2.0, "{tight:?} {roomy:?} {quick:?}");
 }
+
+/// A process that stands still for 12 s while it is asked every second: three failures in a row are known after 3 to 4 s (and its timeout), and it is
+/// started again; a probe that calls an operation waits for a worker.
+#[test]
+fn a_process_that_does_not_answer_is_started_again() {
+    let of = |probes: &str, fault: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 3m}}
+workloads: {{w: {{arrivals: {{constant: 10/s}}, call: {{to: lb, timeout: 1s}}}}}}
+components:
+  lb: {{kind: load_balancer, to: app}}
+  app:
+    kind: service
+    replicas: 2
+    start_up: 5s
+    runtime: {{thread_pool: {{threads: 1}}}}
+    probes: {{{probes}}}
+    handlers: {{default: [{{wait: 1ms}}], health: [{{wait: 1ms}}], stuck: [{{wait: 60s}}]}}
+faults: [{fault}]
+"
+        ))
+    };
+    let pause = "{at: 60s, for: 12s, pause: {component: app, replica: 0}}";
+    for op in ["", "op: health, "] {
+        let alive = format!("liveness: {{{op}period: 1s, timeout: 500ms}}");
+        let result = of(&alive, pause);
+        assert_eq!((happened(&result, "liveness_failed"), happened(&result, "process_restarted")), (1, 1), "{op}");
+        let known = instants(&result, "liveness_failed")[0];
+        assert!((62.5..=63.5).contains(&known), "{known}");
+    }
+    let quiet = of("liveness: {period: 1s, timeout: 500ms}", "{at: 60s, for: 2s, pause: {component: app, replica: 0}}");
+    assert_eq!(happened(&quiet, "liveness_failed"), 0);
+    // It is not called while it is not ready, and is called again afterwards.
+    let ready = of("readiness: {op: health, period: 1s, timeout: 500ms}", pause);
+    assert_eq!((happened(&ready, "replica_not_ready"), happened(&ready, "replica_ready_again")), (1, 1));
+    let late = 1.0 - ready.workloads["w"].outcomes["ok"] as f64 / ready.workloads["w"].completed as f64;
+    // Five calls a second for 2.5 to 3.5 s, of 1,800.
+    assert!((0.006..0.011).contains(&late), "{late}");
+}
+
+/// New replicas are called once their first probe has succeeded.
+#[test]
+fn a_new_replica_is_ready_once_a_probe_says_so() {
+    let result = run("version: 1
+run: {duration: 2m}
+workloads: {w: {arrivals: {constant: 10/s}, call: {to: lb, timeout: 1s}}}
+components:
+  lb: {kind: load_balancer, to: app}
+  app:
+    kind: service
+    replicas: 1
+    start_up: 5s
+    runtime: {thread_pool: {threads: 1}}
+    probes: {startup: {period: 2s, initial_delay: 1s}, readiness: {op: health, period: 3s, successes: 2}}
+    handlers: {default: [{wait: 1ms}], health: [{wait: 1ms}]}
+events: [{at: 60s, scale: {component: app, replicas: 2}}]
+");
+    assert_eq!(instants(&result, "replica_added"), [65.0]);
+    let app = &result.components["app"].own;
+    // Up at 65 s; the startup probe succeeds at 66 s; readiness at 68 s and 71 s: ready from then on, for 49 s of 120.
+    assert!((app["replicas_ready"] - (1.0 + 49.0 / 120.0)).abs() < 0.001, "{}", app["replicas_ready"]);
+    assert_eq!(refused_calls(&result), 0);
+}
+
+/// The crowd is gone after a minute. With a probe that is turned away as requests are, nobody is there for a while, and in some runs replicas are killed
+/// for many minutes; other probes kill nobody.
+#[test]
+fn a_busy_replica_is_killed_by_its_own_probe() {
+    let runs = |variant: &str| crate::queue_scenarios::runs("liveness-loop", variant);
+    // Share of the windows of the last eleven minutes in which less was answered than was sent.
+    let short = |result: &RunResult| {
+        let good = &result.series.columns["workloads.users.goodput"];
+        let after: Vec<f64> = good.iter().flatten().skip(48).copied().collect();
+        after.iter().filter(|rate| **rate < 200.0).count() as f64 / after.len() as f64
+    };
+    let busy: Vec<(u64, f64)> = runs("answered-like-a-request")
+        .iter()
+        .map(|result| (happened(result, "liveness_failed"), short(result)))
+        .collect();
+    assert!(busy.iter().all(|(killed, _)| *killed >= 3), "{busy:?}");
+    // For a minute at least there is nobody to call.
+    let nobody = |result: &RunResult| result.workloads["users"].outcomes["unavailable"];
+    assert!(runs("answered-like-a-request").iter().all(|result| nobody(result) > 60 * 260));
+    assert!(busy.iter().any(|(killed, short)| *killed >= 6 && *short > 0.25), "{busy:?}");
+    for variant in ["asks-the-process", "patient"] {
+        for result in runs(variant) {
+            assert!(
+                happened(&result, "liveness_failed") == 0 && short(&result) == 0.0,
+                "{variant}: {}",
+                short(&result)
+            );
+        }
+    }
+}

@@ -587,6 +587,13 @@ fn staffing(c: &mut Choices<'_>, text: &mut String) {
     text.push_str(c.of(&[
         "",
         "",
+        "    probes: {readiness: {op: default, period: 700ms, timeout: 50ms, failures: 2}}\n",
+        "    probes: {liveness: {op: default, period: 1s, timeout: 30ms, failures: 1}}\n",
+        "    probes: {startup: {op: default, period: 300ms, timeout: 40ms, failures: 2}, liveness: {period: 500ms, timeout: 100ms, failures: 2}}\n",
+    ]));
+    text.push_str(c.of(&[
+        "",
+        "",
         "",
         "    autoscale: {max: 5, hpa: {metrics: [{per_replica: in_flight, target: 2}], sync: 1s, metric_delay: 500ms, behavior: {scale_down: {stabilization: 2s}}}}\n",
         "    autoscale: {max: 4, hpa: {metrics: [{per_replica: arrivals, target: 20/s}, {per_replica: completed, target: 10/s}], sync: 2s, metric_delay: 0s}}\n",

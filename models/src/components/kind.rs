@@ -16,6 +16,7 @@ use crate::hosts::HostsSettings;
 use crate::law::Law;
 use crate::link::LinkSettings;
 use crate::listen::Closing;
+use crate::probes::ProbesSettings;
 use crate::restart::RestartSettings;
 use crate::shutdown::ShutdownSettings;
 
@@ -156,6 +157,12 @@ pub trait Kind: Component + Sized {
 
     /// What decides how many replicas there are to be, where anything does.
     fn autoscale(settings: &Self::Settings) -> Option<&AutoscaleSettings> {
+        let _ = settings;
+        None
+    }
+
+    /// How its replicas are probed by whoever runs them.
+    fn probes(settings: &Self::Settings) -> Option<&ProbesSettings> {
         let _ = settings;
         None
     }

@@ -18,6 +18,7 @@ use crate::consuming::{ConsumeSettings, Manner};
 use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::listen::Closing;
+use crate::probes::ProbesSettings;
 use crate::restart::RestartSettings;
 use crate::shutdown::ShutdownSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};

@@ -75,6 +75,7 @@ use crate::policies::concurrency::{self, ConcurrencySettings};
 use crate::policies::or_none::OrNone;
 use crate::policies::presets::OrPreset;
 use crate::policies::rate_limit;
+use crate::probes::ProbesSettings;
 use crate::restart::RestartSettings;
 use crate::runtimes::{Crash, Facts, RuntimeSettings, TaskMemory};
 use crate::shutdown::ShutdownSettings;
@@ -148,6 +149,8 @@ pub struct Settings {
     /// process that needs more to start dies; later a call that needs a thread fails with `unavailable`.
     #[setting(range = "1..=100000000")]
     pub threads_max: Option<u32>,
+    /// Probes of each replica by whoever runs it.
+    pub probes: Option<ProbesSettings>,
     /// How replicas are shut down that `scale`, `deploy` or `autoscale` remove. Default: they are told to end at once, and have 30 s.
     pub shutdown: Option<ShutdownSettings>,
     /// Garbage collection: settings, a preset, or `none`, the default.
@@ -384,6 +387,10 @@ impl Kind for Service {
         settings.autoscale.as_ref()
     }
 
+    fn probes(settings: &Settings) -> Option<&ProbesSettings> {
+        settings.probes.as_ref()
+    }
+
     fn cost(settings: &Settings) -> Option<Money> {
         settings.cost
     }
@@ -542,6 +549,7 @@ impl Kind for Service {
         check::offloaded(handlers, &facts, checks);
         check::memory(settings, checks);
         check::autoscale(settings, checks);
+        check::probes(settings, checks);
         if facts.instances.is_some() {
             check::instances(settings, checks);
         }

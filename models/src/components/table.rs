@@ -63,6 +63,10 @@ macro_rules! settings_by_kind {
             pub fn autoscale(&self) -> Option<&AutoscaleSettings> {
                 each_kind!(self, s, Part => <Part as Kind>::autoscale(s))
             }
+            /// How its replicas are probed by whoever runs them.
+            pub fn probes(&self) -> Option<&ProbesSettings> {
+                each_kind!(self, s, Part => <Part as Kind>::probes(s))
+            }
             /// What each replica costs an hour.
             pub fn cost(&self) -> Option<Money> {
                 each_kind!(self, s, Part => <Part as Kind>::cost(s))

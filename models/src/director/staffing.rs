@@ -36,9 +36,9 @@ pub(super) const LOOK: u8 = 24;
 pub(super) const SCHEDULED: u8 = 25;
 
 /// Tells the refusal of calls by a process that ends from what faults do.
-const CLOSING: u32 = u32::MAX;
+pub(super) const CLOSING: u32 = u32::MAX;
 /// How often a process that ends looks whether it has finished everything.
-const LOOKS: Span = 100_000_000;
+pub(super) const LOOKS: Span = 100_000_000;
 
 /// A rolling update under way.
 #[derive(Clone, Debug)]
@@ -249,7 +249,8 @@ impl Director {
         let of = |(number, node): (u32, NodeId)| match fleet.membership(node)? {
             Membership::Starting => Some((number, node, false)),
             Membership::Ready => {
-                Some((number, node, !self.dead.contains(&node) && !self.replacing.contains_key(&node)))
+                let is_alive = !self.dead.contains(&node) && !self.replacing.contains_key(&node);
+                Some((number, node, is_alive && self.probing.is_ready(node)))
             }
             Membership::Draining | Membership::Gone => None,
         };
@@ -411,6 +412,7 @@ impl Director {
     }
 
     fn gone(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        self.is_probed_no_longer(node);
         cx.happened_to(node, &REPLICA_GONE);
         cx.condition_mut(node).remove_errors(CLOSING);
         self.staff.ending.remove(&node);

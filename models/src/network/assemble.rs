@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use settings::{CountDist, Problem, Problems};
+use settings::{CountDist, Name, Problem, Problems, Spanned};
 use sim_core::keys::AliasTable;
 use sim_core::random::{Key, Stream, hash};
 use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
@@ -15,15 +15,23 @@ use crate::balancing::lookout::Means;
 use crate::components::ComponentSettings;
 use crate::components::site::Site;
 use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
-use crate::director::{Breaking, Director, Life, Planned};
+use crate::director::{Breaking, Director, Life, Planned, Probes};
 use crate::directory::{ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
+use crate::probes::{self, Probe, ProbeSettings, ProbesSettings};
 use crate::scenario::Scenario;
 use crate::workloads::clients::Clients;
 use crate::workloads::polling::PollPlan;
 use crate::workloads::shape::Shape;
 use crate::workloads::{Sort, Workload, WorkloadPlan, WorkloadSettings};
+
+/// Probes, with their operations by number.
+fn probes_of(settings: &ProbesSettings, directory: &Directory) -> Probes {
+    let number = |op: &Spanned<Name>| directory.ops.iter().position(|other| other == op.as_str()).map(|op| op as u16);
+    let probe = |probe: &ProbeSettings| Probe::new(probe, probe.op.as_ref().and_then(number));
+    probes::Sort::ALL.map(|sort| settings.of(sort).map(probe))
+}
 
 pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mut Problems) -> Director {
     let mut planned = Vec::new();
@@ -65,6 +73,7 @@ pub(super) fn director(scenario: &Scenario, directory: &Directory, problems: &mu
         shutdown: place.shutdown,
         autoscale: settings.autoscale().cloned(),
         cores: settings.cores_requested(),
+        probes: settings.probes().map(|all| probes_of(all, directory)),
         group: place.group,
         is_staffed: place.is_staffed,
     });
@@ -200,8 +209,8 @@ fn hearing(at_once: bool, means: &Means) -> Hearing {
 fn listen(entry: &LinkEntry, hearing: Hearing, directory: &Directory, listeners: &[NodeId], engine: &mut Engine<Node>) {
     let mut groups = Vec::new();
     for target in &entry.targets {
-        let comes_and_goes = target.nodes.len() > target.replicas as usize;
         let Some(place) = target.nodes.first().and_then(|node| directory.place_of(*node)) else { continue };
+        let comes_and_goes = place.is_probed || target.nodes.len() > target.replicas as usize;
         if (hearing != Hearing::Members || comes_and_goes) && !groups.contains(&place.group) {
             groups.push(place.group);
             listeners.iter().for_each(|listener| engine.listen(*listener, place.group, hearing));

@@ -14,6 +14,7 @@ use crate::consuming::ConsumeSettings;
 use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
 use crate::hosts::place_in_memory;
 use crate::link::LinkSettings;
+use crate::probes::ProbesSettings;
 use crate::scenario::{ComponentEntry, HostSettings, Scenario};
 use crate::workloads::WorkloadSettings;
 
@@ -133,6 +134,8 @@ impl Numbers<'_> {
         let group = self.engine.add_group(name);
         let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| self.link(name, l, s)).collect();
         settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
+        let probed = settings.probes().into_iter().flat_map(ProbesSettings::all);
+        probed.filter_map(|(_, probe)| probe.op.as_ref()).for_each(|op| self.add_op(op.as_str()));
         let consumes: Vec<ConsumerEntry> = settings.consumes().iter().map(|c| self.consumer(name, c)).collect();
         let hosts = settings.hosts().map(|h| (h.on.as_str().to_string(), h.placement));
         let placed = self.place(name, entry);
@@ -148,6 +151,7 @@ impl Numbers<'_> {
             first: NodeId(0),
             replicas,
             is_staffed: is_staffed(self.scenario, name, settings),
+            is_probed: settings.probes().is_some(),
             cost: settings.cost(),
             wanted: wanted(self.scenario, name, settings),
             slots,

@@ -329,6 +329,20 @@ fn relocked<'a>(steps: &'a [Step], held: &mut Vec<&'a str>, found: &mut impl FnM
     }
 }
 
+/// What is wrong with how its replicas are probed.
+pub(super) fn probes(settings: &Settings, checks: &mut Checks<'_>) {
+    let Some(probes) = &settings.probes else { return };
+    let handles = |op: &str| settings.handlers.iter().any(|handler| handler.name == op || handler.name == "default");
+    for op in probes.all().filter_map(|(_, probe)| probe.op.as_ref()).filter(|op| !handles(op.as_str())) {
+        let message = format!("a probe calls `{}`, and no handler answers that", op.as_str());
+        checks.error("unknown_name", op.span, "probes", &message, Some("add a handler of that name"));
+    }
+    if settings.facts().instances.is_some() {
+        let message = "`probes` have no effect with `single`: instances are started for calls";
+        checks.error("no_effect", checks.span(), "probes", message, Some("remove them"));
+    }
+}
+
 /// What is wrong with how many replicas there are to be.
 pub(super) fn autoscale(settings: &Settings, checks: &mut Checks<'_>) {
     let Some(autoscale) = &settings.autoscale else { return };
