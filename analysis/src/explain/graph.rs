@@ -213,6 +213,11 @@ impl<'a> Graph<'a> {
         self.directory.components[component].varies()
     }
 
+    /// Whether it may have fewer replicas than are reckoned with, or more calls: who is probed answers these as well.
+    pub(super) fn may_have_less(&self, component: usize) -> bool {
+        self.varies(component) || self.directory.components[component].is_probed
+    }
+
     /// How many replicas a component has at most, where their number changes.
     pub(super) fn replicas_most(&self, component: usize) -> Option<u32> {
         self.varies(component).then(|| self.directory.components[component].replicas_most())

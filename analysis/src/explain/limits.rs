@@ -275,7 +275,7 @@ impl<'g> Load<'g> {
         let bursts = self.bare.bursts(self.fresh);
         Doubts {
             holds_longer: bursts.holds_longer[component],
-            is_more: self.may_be_more || bursts.does_more[component] || self.graph.varies(component),
+            is_more: self.may_be_more || bursts.does_more[component] || self.graph.may_have_less(component),
             is_less: self.may_be_full || bursts.does_less[component],
             shift: shift(Times::rate(component, self.fresh), Times::rate(component, self.waiting)),
             waits_max: self.waits_max(),

@@ -301,6 +301,15 @@ const BUNDLED: &[(&str, &[&str])] = &[
     ("rolling-deploy", &["late_news components.app.shutdown.pre_stop", "unbounded_queue components.app"]),
     ("autoscale-flash-crowd", &["unbounded_queue components.app"]),
     ("host-hours-saved", &["unbounded_queue components.app"]),
+    (
+        "liveness-loop",
+        &[
+            "no_spare components.app",
+            "overload_at_peak components.app",
+            "retry_without_budget workloads.users.call.retry",
+            "vulnerable workloads.users.call.retry",
+        ],
+    ),
     ("hpa-flapping", &["unbounded_queue components.app"]),
     ("scale-too-late", &["unbounded_queue components.app"]),
     (
