@@ -106,8 +106,8 @@ pub struct QueueSettings {
 pub enum Scope {
     /// Those of each replica.
     Replica,
-    /// Those of all replicas.
-    Component(NotYet),
+    /// Those of all replicas: one counter, that each of them sees `sync` late.
+    Component,
 }
 
 /// A bound on the rate of the calls that come in.
@@ -121,17 +121,27 @@ pub struct InboundRateSettings {
     /// Whose calls are counted together.
     #[setting(default = "replica")]
     pub scope: Scope,
-    /// How late each replica sees what the others have let in.
-    pub sync: Option<NotYet>,
+    /// How late each replica sees what the others have let in, with `scope: component`; `0s` is one counter that all see. Default: `100ms`.
+    pub sync: Option<Duration>,
 }
+
+/// How late a replica sees what the others have let in, where nothing is written.
+const SYNC: Duration = Duration(100_000_000);
 
 impl InboundRateSettings {
     /// The rate limit of one replica.
     pub fn of_replica(&self) -> RateLimitSettings {
-        match self.scope {
-            Scope::Replica => RateLimitSettings { limit: self.limit.clone(), by: self.by },
-            Scope::Component(never) => match never {},
-        }
+        RateLimitSettings { limit: self.limit.clone(), by: self.by }
+    }
+
+    /// How late a replica sees what the others have let in; `None` where it goes by its own calls alone.
+    pub fn shared(&self) -> Option<Span> {
+        (self.scope == Scope::Component).then(|| self.sync.unwrap_or(SYNC).0)
+    }
+
+    /// For how long others have to know of a call that was let in.
+    pub fn keeps(&self) -> Span {
+        self.limit.horizon().saturating_add(self.shared().unwrap_or(0))
     }
 }
 

@@ -51,8 +51,10 @@ pub struct Limits {
     pub quota: Option<f64>,
     /// Who waits for a worker.
     pub waiting: Waiting,
-    /// Calls a second that are let in, over all replicas.
+    /// Calls a second that each replica lets in.
     pub rate_per_s: Option<f64>,
+    /// Whether that is rather what all replicas let in together.
+    pub shares_rate: bool,
     /// Calls that a replica has memory for at the same time, those that wait included.
     pub memory_for: Option<f64>,
 }

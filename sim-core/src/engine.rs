@@ -14,6 +14,7 @@
 
 mod accounts;
 mod ahead;
+mod boards;
 mod carrying;
 mod delivery;
 mod giving_up;
@@ -340,6 +341,8 @@ pub struct Core {
     wants: giving_up::Wants,
     /// Time accounts of the open calls of sampled requests, by call index.
     accounts: Accounts,
+    /// What the nodes of a group tell one another, by group.
+    boards: BTreeMap<u16, boards::Board>,
     /// Traces of individual requests, if tracing is on.
     traces: Option<Box<Traces>>,
     ring: VecDeque<Next>,
@@ -454,6 +457,7 @@ impl<C: Component> Engine<C> {
                 last_node: 0,
                 calendar: Calendar::new(),
                 chores: housekeeping::Chores::new(),
+                boards: BTreeMap::new(),
                 calls: Calls::default(),
                 given_up: Vec::new(),
                 given_up_free: Vec::new(),

@@ -369,6 +369,7 @@ impl<'g> Load<'g> {
             found.push(self.limit(what, units, Some(held_s), Some(units / held_s), shares));
         }
         if let Some(rate_max) = limits.rate_per_s {
+            let rate_max = if limits.shares_rate { rate_max } else { rate_max * replicas };
             let shares = self.plain(component, rate / rate_max, Times::rate(component, self.all) / rate_max);
             found.push(self.limit("its rate limit".into(), rate_max, None, Some(rate_max), shares));
         }

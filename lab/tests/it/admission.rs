@@ -87,6 +87,41 @@ components:
     assert_eq!((outcomes(&by_op, "ok"), of(&by_op, "components.x.rate_limit.limiters")), (4, 2.0));
 }
 
+/// Four replicas get 400/s together and may let in 100/s, with bursts of 10. One counter that all see lets in what one replica would; seen late, each lets
+/// in its own bursts meanwhile, and they make up for it.
+#[test]
+fn replicas_share_a_rate_limit_as_well_as_they_know_of_one_another() {
+    let with = |replicas: u32, more: &str, faults: &str| {
+        run(&format!(
+            "version: 1
+run: {{duration: 60s}}
+workloads: {{w: {{arrivals: {{poisson: 400/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: x, health_check: instant}}
+  x: {{kind: service, replicas: {replicas}, runtime: unlimited, start_up: 1s, admission: {{rate_limit: {{token_bucket: {{rate: 100/s, burst: 10}}{more}}}}}, {HANDLER}}}
+{faults}
+"
+        ))
+    };
+    let let_in = |result: &RunResult| outcomes(result, "ok");
+    let one = with(1, "", "");
+    let shared = with(4, ", scope: component, sync: 0s", "");
+    assert_eq!(let_in(&shared), let_in(&one));
+    assert!((5_990..=6_011).contains(&let_in(&one)), "{}", let_in(&one));
+    // Each by itself lets in all that comes.
+    assert!(let_in(&with(4, "", "")) > 23_000);
+    // Four bursts at first, and what the others let in within a second is not known; then all are over the limit until that is made up for.
+    let late = with(4, ", scope: component, sync: 1s", "");
+    assert!((6_011..=6_010 + 4 * 110).contains(&let_in(&late)), "{}", let_in(&late));
+    // A process that is started again reads what still counts.
+    let restarted = with(
+        4,
+        ", scope: component, sync: 0s",
+        "faults: [{at: 20s, restart: {component: x}}, {at: 40s, restart: {component: x, replica: 1}}]",
+    );
+    assert!(let_in(&restarted) <= let_in(&one), "{}", let_in(&restarted));
+}
+
 #[test]
 fn what_admission_cannot_mean_is_refused() {
     let with = |runtime: &str, admission: &str| {
@@ -102,7 +137,7 @@ components: {{x: {{kind: service, runtime: {runtime}, admission: {{{admission}}}
     for (runtime, admission, words) in [
         ("unlimited", "queue: {max: 1}", "nothing ever waits"),
         ("unlimited", "rate_limit: {leaky_bucket: {rate: 1/s}}", "can only be rejected"),
-        ("unlimited", "rate_limit: {token_bucket: {rate: 1/s}, scope: component}", "not supported yet"),
+        ("unlimited", "rate_limit: {token_bucket: {rate: 1/s}, sync: 1s}", "`sync` has no effect"),
         ("unlimited", "concurrency: {fixed: 1, wait: 1s}", "calls wait in `admission.queue`"),
         ("unlimited", "concurrency: {envoy_thresholds: {}}", "those of a caller"),
         ("single", "concurrency: {fixed: 1}", "each instance serves one call"),

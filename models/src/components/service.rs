@@ -501,6 +501,7 @@ impl Kind for Service {
             runs_code_to_its_end: facts.frees_while_waiting() && facts.slice.is_none(),
             pinned_by_locks: facts.pinned_by_locks,
             rate_per_s: settings.admission.rate_limit.as_ref().and_then(|rate| rate.of_replica().rate_per_s()),
+            shares_rate: settings.admission.rate_limit.as_ref().is_some_and(|rate| rate.shared().is_some()),
             waiting: match (workers.is_some(), facts.instances.is_some()) {
                 (_, true) => Waiting::UpTo(0),
                 (true, false) => settings.admission.waiting(),

@@ -57,6 +57,11 @@ impl TokenBucket {
         Ok(())
     }
 
+    /// A call has passed elsewhere, tokens or not.
+    fn charge(&mut self, at: Time) {
+        self.full_at = self.full_at.max(parts(at)) + self.token;
+    }
+
     /// Another rate and burst. Tokens that are missing stay missing, as far as the new bucket is large enough for that.
     fn adopt(&mut self, now: Time, rate_per_second: f64, burst: u32) -> bool {
         let Some(new) = TokenBucket::new(rate_per_second, burst) else { return false };
@@ -98,6 +103,15 @@ impl FixedWindow {
         self.passed += 1;
         Ok(())
     }
+
+    /// A call has passed elsewhere. Of an earlier window it no longer counts.
+    fn charge(&mut self, at: Time) {
+        let window = at / self.window;
+        if window > self.current {
+            (self.current, self.passed) = (window, 0);
+        }
+        self.passed += u64::from(window == self.current);
+    }
 }
 
 /// A number of calls in any window that ends now.
@@ -130,6 +144,12 @@ impl SlidingLog {
         }
         self.passed.push_back(now);
         Ok(())
+    }
+
+    /// A call has passed elsewhere, perhaps before some that are known already.
+    fn charge(&mut self, at: Time) {
+        let place = self.passed.partition_point(|other| *other <= at);
+        self.passed.insert(place, at);
     }
 }
 
@@ -164,15 +184,30 @@ impl SlidingCounter {
         Some(self.window - covered)
     }
 
-    /// Counts a call, or says when the estimate will have fallen far enough.
-    pub fn take(&mut self, now: Time) -> Result<(), Span> {
-        let current = now / self.window;
+    /// A window begins.
+    fn roll(&mut self, current: u64) {
         match current - self.current {
             0 => {}
             1 => (self.before, self.passed) = (self.passed, 0),
             _ => (self.before, self.passed) = (0, 0),
         }
         self.current = current;
+    }
+
+    /// A call has passed elsewhere. Of a window before the last one it no longer counts.
+    fn charge(&mut self, at: Time) {
+        let window = at / self.window;
+        self.roll(window.max(self.current));
+        match self.current - window {
+            0 => self.passed += 1,
+            1 => self.before += 1,
+            _ => {}
+        }
+    }
+
+    /// Counts a call, or says when the estimate will have fallen far enough.
+    pub fn take(&mut self, now: Time) -> Result<(), Span> {
+        self.roll(now / self.window);
         let elapsed = now % self.window;
         let left = self.window - elapsed;
         match self.passes_after(self.passed, self.before) {
@@ -313,6 +348,17 @@ impl Limiter {
             Bound::Fixed(limit, window) => Limiter::FixedWindow(FixedWindow::new(limit, window)),
             Bound::Log(limit, window) => Limiter::SlidingLog(SlidingLog::new(limit, window)),
             Bound::Counter(limit, window) => Limiter::SlidingCounter(SlidingCounter::new(limit, window)),
+        }
+    }
+
+    /// Counts a call that another limiter let pass at an instant.
+    pub fn charge(&mut self, at: Time) {
+        match self {
+            Limiter::Shut => {}
+            Limiter::TokenBucket(bucket) => bucket.charge(at),
+            Limiter::FixedWindow(window) => window.charge(at),
+            Limiter::SlidingLog(log) => log.charge(at),
+            Limiter::SlidingCounter(counter) => counter.charge(at),
         }
     }
 

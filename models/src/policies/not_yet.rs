@@ -18,8 +18,6 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("concurrency", "gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "gradient2", "`concurrency: {fixed: …}`, a limit that does not adapt"),
     ("concurrency", "envoy_gradient", "`concurrency: {fixed: …}`, a limit that does not adapt"),
-    ("scope", "component", "`scope: replica`, with the rate divided by the number of replicas"),
-    ("rate_limit", "sync", "`scope: replica`, with the rate divided by the number of replicas"),
     ("admission", "max_connections", "`pool` of the links that lead here"),
     ("autoscale", "target_tracking", "`hpa`"),
     ("autoscale", "step", "`hpa` with `behavior`"),

@@ -105,6 +105,16 @@ impl LimiterSettings {
         }
     }
 
+    /// How long a call that has passed counts.
+    pub fn horizon(&self) -> Span {
+        match self {
+            LimiterSettings::TokenBucket { rate, burst } if rate.0 > 0.0 => (f64::from(*burst) / rate.0 * 1e9) as Span,
+            LimiterSettings::TokenBucket { .. } | LimiterSettings::LeakyBucket { .. } => 0,
+            LimiterSettings::FixedWindow { window, .. } | LimiterSettings::SlidingLog { window, .. } => window.0,
+            LimiterSettings::SlidingCounter { window, .. } => 2 * window.0,
+        }
+    }
+
     /// What the limiter is made of.
     fn sort(&self) -> Sort {
         match self {
@@ -283,6 +293,19 @@ impl RateLimit {
             Some(LimitBy::Op) => u64::from(who.op),
             Some(LimitBy::Key) => who.key,
             Some(LimitBy::Client) => who.client,
+        }
+    }
+
+    /// Which limiter a call is counted by.
+    pub fn counted_by(&self, who: &Asking<'_>) -> u64 {
+        self.group(who)
+    }
+
+    /// A call has passed elsewhere at an instant that is counted by this limiter.
+    pub fn charge(&mut self, at: Time, group: u64) {
+        let sort = self.settings.limit.sort();
+        if let Meter::Refuses(limiter) = self.meters.entry(group).or_insert_with(|| Meter::new(sort)) {
+            limiter.charge(at);
         }
     }
 

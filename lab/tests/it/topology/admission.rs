@@ -44,6 +44,8 @@ pub(super) fn admission(c: &mut Choices<'_>, text: &mut String, runtime: &str) {
         "{token_bucket: {rate: 50/s, burst: 5}}",
         "{fixed_window: {limit: 5, window: 100ms}, by: op}",
         "{sliding_log: {limit: 3, window: 100ms}, by: key}",
+        "{token_bucket: {rate: 50/s, burst: 5}, scope: component}",
+        "{sliding_counter: {limit: 9, window: 300ms}, by: op, scope: component, sync: 0s}",
     ]);
     if !rate.is_empty() {
         parts.push(format!("rate_limit: {rate}"));

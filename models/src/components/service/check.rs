@@ -102,6 +102,16 @@ pub(super) fn admission(
 fn beside_the_queue(admission: &AdmissionSettings, facts: &Facts, calls: &Map<LinkSettings>, checks: &mut Checks<'_>) {
     let span = checks.span();
     if let Some(rate) = &admission.rate_limit {
+        if rate.shared().is_none() && rate.sync.is_some() {
+            let message = "`sync` has no effect: each replica goes by its own calls alone";
+            checks.error(
+                "no_effect",
+                span,
+                "admission.rate_limit.sync",
+                message,
+                Some("write `scope: component`, or remove it"),
+            );
+        }
         for flaw in RateLimitSettings::flaws_of_delays(&rate.limit) {
             let path = format!("admission.rate_limit.{}", flaw.key);
             checks.error(flaw.code, span, &path, &flaw.message, Some(&flaw.help));

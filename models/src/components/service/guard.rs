@@ -1,10 +1,10 @@
 //! The limits of a replica beside its queue, and their state: a rate limit, a concurrency limit, shedding.
 
 use sim_core::calendar::TimerId;
-use sim_core::{Figures, Time};
+use sim_core::{Figures, Span, Time};
 
-use crate::admission::AdmissionSettings;
 use crate::admission::shed::Shed;
+use crate::admission::{AdmissionSettings, InboundRateSettings};
 use crate::policies::concurrency::Bulkhead;
 use crate::policies::gate::{Gate, Permit};
 use crate::policies::rate_limit::RateLimit;
@@ -13,6 +13,8 @@ use crate::policies::rate_limit::RateLimit;
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     pub(super) rate: Option<RateLimit>,
+    /// Where replicas share the rate limit: how late each sees what others let in, for how long that counts, and how far it has read.
+    pub(super) shared: Option<Shared>,
     pub(super) limit: Option<Bulkhead>,
     pub(super) shed: Option<Shed>,
     /// The link whose calls shedding looks at.
@@ -25,6 +27,22 @@ pub(super) struct Guard {
     pub(super) due: Option<(Time, TimerId)>,
 }
 
+/// A rate limit that replicas share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared {
+    pub(super) sync: Span,
+    pub(super) keeps: Span,
+    pub(super) read: u64,
+    /// When the process was started: what it let in before that it does not know.
+    pub(super) since: Time,
+}
+
+impl Shared {
+    fn new(settings: &InboundRateSettings) -> Option<Shared> {
+        Some(Shared { sync: settings.shared()?, keeps: settings.keeps(), read: 0, since: 0 })
+    }
+}
+
 impl Guard {
     /// The guard that settings ask for; `None` where they ask for none. Links are known by their names.
     pub(super) fn new(admission: &AdmissionSettings, links: &[&str], key: u64) -> Option<Box<Guard>> {
@@ -33,13 +51,23 @@ impl Guard {
             return None;
         }
         let rate = rate_limit.as_ref().map(|rate| RateLimit::new(&rate.of_replica(), 0));
+        let shared = rate_limit.as_ref().and_then(Shared::new);
         let mut limit = concurrency.as_ref().map(|limit| Bulkhead::new(limit, 0));
         limit.iter_mut().for_each(|limit| limit.seed(0, key));
         let watched = shed.as_ref().and_then(|shed| shed.link());
         let watched = watched.and_then(|name| links.iter().position(|link| *link == name.as_str()));
         let shed = shed.as_ref().map(|shed| Shed::new(shed, 0));
         let (begun, called) = (Vec::new(), Vec::new());
-        Some(Box::new(Guard { rate, limit, shed, watched: watched.map(|at| at as u16), begun, called, due: None }))
+        Some(Box::new(Guard {
+            rate,
+            shared,
+            limit,
+            shed,
+            watched: watched.map(|at| at as u16),
+            begun,
+            called,
+            due: None,
+        }))
     }
 
     /// A strand makes a call over a link, and waits for its answer.
@@ -75,6 +103,10 @@ impl Guard {
     pub(super) fn adopt(&mut self, now: Time, admission: &AdmissionSettings) {
         if let (Some(rate), Some(settings)) = (&mut self.rate, &admission.rate_limit) {
             rate.adopt(now, &settings.of_replica());
+            self.shared = Shared::new(settings).map(|new| match self.shared {
+                Some(old) => Shared { read: old.read, since: old.since, ..new },
+                None => new,
+            });
         }
         if let (Some(limit), Some(settings)) = (&mut self.limit, &admission.concurrency) {
             limit.adopt(now, settings);
@@ -90,6 +122,8 @@ impl Guard {
         // The engine has cancelled the replica's timers.
         self.due = None;
         self.rate.iter_mut().for_each(|rate| rate.rebuild(now));
+        // A new process reads what still counts.
+        self.shared.iter_mut().for_each(|shared| (shared.read, shared.since) = (0, now));
         self.limit.iter_mut().for_each(|limit| limit.rebuild(now));
         self.shed.iter_mut().for_each(|shed| shed.rebuild(now));
     }

@@ -23,6 +23,16 @@ impl Service {
         let guard = self.guard.as_mut()?;
         let client = cx.client(call);
         if let Some(rate) = &mut guard.rate {
+            let (group, node) = (cx.group_of(cx.node()), cx.node());
+            if let Some(shared) = &mut guard.shared {
+                let until = now.checked_sub(shared.sync);
+                while let Some((next, posted)) = until.and_then(|until| cx.read_board(group, shared.read, until)) {
+                    shared.read = next;
+                    if posted.by != node || posted.at < shared.since {
+                        rate.charge(posted.at, posted.about);
+                    }
+                }
+            }
             let (op, key) = (cx.profile(call).op, cx.data_key(call));
             let mut who = Asking {
                 id: call.index(),
@@ -37,6 +47,9 @@ impl Service {
             if let Verdict::Refuse(refusal) = rate.ask(now, &mut who) {
                 let microseconds = refusal.retry_after.div_ceil(1_000).min(Span::from(u32::MAX)) as u32;
                 return Some(Next::reply(call, cx.answer(refusal.outcome).with_retry_after_us(microseconds)));
+            }
+            if let Some(shared) = guard.shared {
+                cx.post_on_board(group, rate.counted_by(&who), shared.keeps);
             }
         }
         if let Some(shed) = &mut guard.shed {

@@ -379,3 +379,31 @@ fn poisson_calls_are_refused_as_often_as_theory_says() {
         assert!(error < 0.01 * theory, "{bound:?} at {arrivals}/s: ± {error} says too little");
     }
 }
+
+/// Three that count what the others let pass at once say what one that sees everything says, call for call.
+#[test]
+fn several_that_tell_one_another_are_one() {
+    let mut stream = Stream::named(11, "shared limiters");
+    let bounds = [
+        Bound::Tokens(90.0, 5),
+        Bound::Fixed(9, SECOND / 10),
+        Bound::Log(9, SECOND / 10),
+        Bound::Counter(9, SECOND / 10),
+    ];
+    for bound in bounds {
+        let mut one = Limiter::new(bound);
+        let mut three = [0; 3].map(|_| Limiter::new(bound));
+        let (mut now, mut passed) = (0, 0);
+        for _ in 0..20_000 {
+            now += stream.below(SECOND / 60);
+            let asked = stream.below(3) as usize;
+            let verdict = three[asked].take(now);
+            assert_eq!(verdict, one.take(now), "{bound:?} at {now}");
+            if verdict.is_ok() {
+                passed += 1;
+                three.iter_mut().enumerate().filter(|(nth, _)| *nth != asked).for_each(|(_, other)| other.charge(now));
+            }
+        }
+        assert!((5_000..19_000).contains(&passed), "{bound:?}: {passed}");
+    }
+}
