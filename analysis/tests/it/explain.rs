@@ -738,6 +738,26 @@ fn ceilings_are_what_is_served_at_most() {
     }
 }
 
+/// A limit of each replica is one of all; one that they share is not.
+#[test]
+fn a_rate_limit_of_each_replica_counts_for_all_of_them() {
+    for (scope, ceiling) in [("", 90.0), (", scope: component", 30.0)] {
+        let explained = explain(&load(&format!(
+            "version: 1
+run: {{duration: 60s}}
+workloads: {{w: {{arrivals: {{poisson: 60/s}}, call: lb}}}}
+components:
+  lb: {{kind: load_balancer, to: app}}
+  app: {{kind: service, replicas: 3, runtime: unlimited, handlers: {{default: [{{wait: 1ms}}]}}, admission: {{rate_limit: {{token_bucket: {{rate: 30/s, burst: 10}}{scope}}}}}}}
+"
+        )));
+        let limit = explained.components["app"].limits.iter().find(|limit| limit.what == "its rate limit");
+        assert_eq!(limit.and_then(|limit| limit.ceiling_per_s), Some(ceiling), "{scope}");
+        let is_overloaded = warnings(&explained).iter().any(|found| found.starts_with("overload "));
+        assert_eq!(is_overloaded, ceiling < 60.0, "{scope}: {:?}", warnings(&explained));
+    }
+}
+
 #[test]
 fn what_is_said_is_the_same_each_time_and_names_every_part() {
     for (name, text) in language::builtin::SCENARIOS {
