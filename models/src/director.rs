@@ -194,6 +194,7 @@ impl Director {
     /// A process that is dead is started again, or replaced, after a while.
     fn comes_back(&mut self, cx: &mut Cx<'_>, node: NodeId) {
         let Some(Life { restart, replace_after, start_up, .. }) = self.life_of(node).cloned() else { return };
+        self.is_dead(cx, node);
         let takes = start_up.map_or(0, |dist| dist.sample_span(&mut self.draws));
         // Whoever probes a process also starts it again.
         let restart = restart.or_else(|| {
@@ -217,9 +218,7 @@ impl Director {
         }
         self.restarts.entry(node).or_default().is_up(cx.now());
         bring_up(cx, node, Death::Process, &PROCESS_RESTARTED);
-        if self.process_is_up(cx, node) {
-            cx.announce(node, News::Left);
-        }
+        self.process_is_up(cx, node);
     }
 
     /// Adds what is counted of the replicas of a component.

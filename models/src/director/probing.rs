@@ -228,6 +228,14 @@ impl Director {
         }
     }
 
+    /// A process has died: where a probe says who is ready, choosers are told that it is not.
+    pub(super) fn is_dead(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        let Some(known) = self.probing.known.get(&node).copied().filter(|known| !known.is_out) else { return };
+        if self.probes_of(known.component).is_some_and(|probes| probes[Sort::Readiness as usize].is_some()) {
+            self.is_called(cx, node, false);
+        }
+    }
+
     /// Choosers are told whether to call a replica.
     fn is_called(&mut self, cx: &mut Cx<'_>, node: NodeId, is_ready: bool) {
         let Some(known) = self.probing.known.get_mut(&node).filter(|known| known.is_out == is_ready) else { return };
