@@ -40,7 +40,7 @@ use sim_core::{
 use crate::balancing::AlgorithmSettings;
 use crate::balancing::lookout::{self, Desk, Lookout, Means};
 use crate::balancing::subset::Instance;
-use crate::policies::batch;
+use crate::policies::batch::Batches;
 use crate::policies::budgets::{Budget, Price};
 use crate::policies::coalesce::Coalescing;
 use crate::policies::fallback::{self, FallbackSettings};
@@ -190,6 +190,8 @@ pub struct Link {
     /// Those that are answered, to be used again.
     spare_members: Vec<Members>,
     filling: Option<u32>,
+    /// Payload of the batch that is filling, where it is limited.
+    filling_bytes: u64,
     /// Whether what has become free is being handed on further up the stack.
     hands_on: bool,
     /// The back-off before, for calls whose jitter asks for it, by record.
@@ -199,8 +201,7 @@ pub struct Link {
     pub attempts: Attempts,
     /// Time that callers waited for a connection.
     pool_wait: Histogram,
-    batches: u64,
-    batched: u64,
+    batches: Batches,
     fallbacks: u64,
     /// Retries by what they were made after.
     causes: Option<Box<Causes>>,
@@ -236,12 +237,12 @@ impl Link {
             members: Default::default(),
             spare_members: Vec::new(),
             filling: None,
+            filling_bytes: 0,
             hands_on: false,
             previous_backoffs: Default::default(),
             attempts: Attempts::default(),
             pool_wait: Histogram::new(),
-            batches: 0,
-            batched: 0,
+            batches: Batches::default(),
             fallbacks: 0,
             causes: None,
             plan,
@@ -469,7 +470,7 @@ impl Link {
 
     /// The logical call ends, and with it all that share it.
     #[inline]
-    fn finish(&mut self, cx: &mut Cx<'_>, index: u32, answer: Answer) -> Next {
+    fn finish(&mut self, cx: &mut Cx<'_>, index: u32, mut answer: Answer) -> Next {
         let record = self.records.remove(index).expect("an open call has its record");
         let call = cx.open_call(record.call);
         if self.total_timeout.is_some() || !self.totals.is_empty() {
@@ -482,7 +483,8 @@ impl Link {
             if record.is_inherited {
                 cx.spent(call, Spent::Sharing);
             }
-            self.answer_followers(cx, index, call, answer);
+            let is_batch = !matches!(record.phase, Phase::Follows | Phase::FallsBack);
+            answer = self.answer_followers(cx, index, call, answer, is_batch);
         }
         if self.falls_back.contains(answer.outcome()) {
             return self.fall_back(cx, call);
@@ -695,7 +697,7 @@ impl Component for Link {
     fn begin_measuring(&mut self, now: Time) {
         self.attempts.begin_measuring(now);
         self.pool_wait.clear();
-        (self.batches, self.batched, self.fallbacks) = (0, 0, 0);
+        (self.batches, self.fallbacks) = (Batches::default(), 0);
         self.causes = None;
         if let Some(extra) = &mut self.extra {
             extra.gates.begin_measuring(now);
@@ -728,8 +730,8 @@ impl Component for Link {
         if let Some(retry) = &self.plan.settings.retry {
             self.causes.as_deref().unwrap_or(&Causes::default()).figures(retry, figures);
         }
-        if self.plan.settings.batch.is_some() {
-            batch::figures(self.batched, self.batches, figures);
+        if let Some(batch) = &self.plan.settings.batch {
+            self.batches.figures(batch, figures);
         }
         if self.plan.settings.fallback.is_some() {
             fallback::figures(self.fallbacks, figures);

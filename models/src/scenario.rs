@@ -430,6 +430,7 @@ impl Scenario {
         let mut carried = Carried { data_key: self.has_keys(), demand, ..Carried::default() };
         self.each_link(|_, _, _, link| {
             carried.items |= link.batch.is_some();
+            carried.more_bytes |= link.batch.is_some();
             carried.client |= link.goes_by_client();
             carried.tie |= link.hedge.as_ref().is_some_and(|hedge| hedge.tied);
             carried.deadline |= link.propagate.contains(&Propagated::Deadline);

@@ -27,6 +27,8 @@ macro_rules! each_column {
                 deadline: Time = Time::MAX, set_deadline;
                 /// Number of items the call carries; more than one for a batch.
                 items: u32 = 1, set_items;
+                /// Payload of the other items of a batch, bytes; what the call's own profile says comes on top.
+                more_bytes: u64 = 0, set_more_bytes;
                 /// The client that the request came from; 0 if unspecified.
                 client: u64 = 0, set_client;
                 /// Work of the request as a multiple of the average; 1 if unspecified.
@@ -185,8 +187,9 @@ mod tests {
     }
 
     fn baggage() -> impl Strategy<Value = Baggage> {
-        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9, 1u64..9).prop_map(
-            |(data_key, deadline, items, client, demand, connection, undertaking, tie)| Baggage {
+        (1u64..9, 1u64..9, 2u32..9, 1u64..9, 2u32..9, 1u32..9, 1u64..9, 1u64..9, 1u64..9).prop_map(
+            |(data_key, deadline, items, client, demand, connection, undertaking, tie, more_bytes)| Baggage {
+                more_bytes,
                 tie,
                 undertaking,
                 connection,
@@ -203,7 +206,7 @@ mod tests {
         prop_oneof![
             (0..FRAMES, baggage()).prop_map(|(index, baggage)| Deed::Pack(index, baggage)),
             (0..FRAMES, 0..FRAMES).prop_map(|(from, to)| Deed::Copy(from, to)),
-            (0..FRAMES, 0u8..8, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
+            (0..FRAMES, 0u8..9, baggage()).prop_map(|(index, which, baggage)| Deed::Set(index, which, baggage)),
         ]
     }
 
@@ -222,6 +225,7 @@ mod tests {
                     4 => row.demand = baggage.demand,
                     5 => row.undertaking = baggage.undertaking,
                     6 => row.tie = baggage.tie,
+                    7 => row.more_bytes = baggage.more_bytes,
                     _ => row.connection = baggage.connection,
                 }
             }
@@ -240,6 +244,7 @@ mod tests {
                 4 => columns.set_demand(index, baggage.demand),
                 5 => columns.set_undertaking(index, baggage.undertaking),
                 6 => columns.set_tie(index, baggage.tie),
+                7 => columns.set_more_bytes(index, baggage.more_bytes),
                 _ => columns.set_connection(index, baggage.connection),
             },
         }
@@ -249,9 +254,9 @@ mod tests {
         /// A used column agrees with a table of whole rows, whichever other columns are used. An unused column returns
         /// its default and takes no memory.
         #[test]
-        fn columns_say_what_one_wide_table_says(used in any::<[bool; 8]>(), deeds in prop::collection::vec(deed(), 1..60)) {
-            let [data_key, deadline, items, client, demand, undertaking, connection, tie] = used;
-            let carried = Carried { data_key, deadline, items, client, demand, undertaking, connection, tie };
+        fn columns_say_what_one_wide_table_says(used in any::<[bool; 9]>(), deeds in prop::collection::vec(deed(), 1..60)) {
+            let [data_key, deadline, items, client, demand, undertaking, connection, tie, more_bytes] = used;
+            let carried = Carried { data_key, deadline, items, client, demand, undertaking, connection, tie, more_bytes };
             let mut columns = Columns::new(carried);
             let mut rows = vec![Baggage::EMPTY; FRAMES as usize];
             (0..FRAMES).for_each(|_| columns.add());
@@ -268,10 +273,11 @@ mod tests {
                 prop_assert_eq!(columns.demand(index), if demand { row.demand } else { empty.demand });
                 let expected = if undertaking { row.undertaking } else { empty.undertaking };
                 prop_assert_eq!(columns.undertaking(index), expected);
+                prop_assert_eq!(columns.more_bytes(index), if more_bytes { row.more_bytes } else { empty.more_bytes });
                 prop_assert_eq!(columns.tie(index), if tie { row.tie } else { empty.tie });
                 prop_assert_eq!(columns.connection(index), if connection { row.connection } else { empty.connection });
             }
-            let widths = [8, 8, 4, 8, 8, 8, 4, 8];
+            let widths = [8, 8, 4, 8, 8, 8, 4, 8, 8];
             let least: usize = used.iter().zip(widths).filter(|(used, _)| **used).map(|(_, width)| width).sum();
             prop_assert!(columns.bytes() >= least * FRAMES as usize);
             prop_assert!((columns.bytes() == 0) != used.contains(&true));

@@ -364,6 +364,12 @@ impl Path {
         self.nanoseconds_per_byte == 0.0 && self.loss == 0.0 && self.added_loss == 0.0
     }
 
+    /// Whether it takes larger calls longer.
+    #[inline(always)]
+    pub(crate) fn weighs(&self) -> bool {
+        self.nanoseconds_per_byte != 0.0
+    }
+
     /// Travel time of a call of this size; `None` if it never arrives.
     pub(crate) fn delay_there(&self, size_bytes: u64, key: u64) -> Option<Span> {
         let transfer = (size_bytes as f64 * self.nanoseconds_per_byte) as Span;

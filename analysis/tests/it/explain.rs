@@ -607,6 +607,18 @@ components:
         0.01,
     ),
     (
+        "batches of bytes in which items are bad",
+        "
+version: 1
+run: {duration: 60s, warmup: 5s}
+workloads:
+  w: {arrivals: {poisson: 500/s}, requests: [{size: 100B}], call: {to: b, batch: {max: 10, wait: 10ms, max_bytes: 450B, bad_items: 2%, on_bad_item: all}}}
+components:
+  b: {kind: database, operations: {default: {io: 5ms, per_item: 500us}}}
+",
+        0.03,
+    ),
+    (
         "a database whose queries hinder each other",
         "
 version: 1

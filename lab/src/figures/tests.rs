@@ -17,7 +17,7 @@ hosts: {box: {cores: 2, cost: 0.17/h, memory: 8GB, ephemeral_ports: 28232, sched
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
-  writers: {arrivals: {poisson: 100/s}, call: {to: db, batch: {max: 5, wait: 20ms}}}
+  writers: {arrivals: {poisson: 100/s}, call: {to: db, batch: {max: 5, wait: 20ms, max_bytes: 1MB, bad_items: 1%}}}
   readers:
     arrivals: {poisson: 200/s}
     requests: [{key: {zipf: {keys: 5, s: 1}}}]

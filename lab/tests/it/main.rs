@@ -1,6 +1,7 @@
 //! Whole scenarios: from text to result.
 
 mod admission;
+mod batches;
 mod bounds;
 mod breakdown;
 mod cache_mechanisms;

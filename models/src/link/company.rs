@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use sim_core::calendar::Class;
-use sim_core::{Answer, CallId, Cx, Next, Spent, Time, Timer};
+use sim_core::{Answer, CallId, Cx, Next, Outcome, Spent, Time, Timer};
 
 use super::{FLUSH, Link, Phase};
 use crate::policies::batch::BatchSettings;
 use crate::policies::coalesce::{Context, SameBy};
+
+const PURPOSE_BAD: u32 = 0x6261_6420;
 
 /// Who shares the call of a leader.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +59,17 @@ impl Link {
         others.fold(self.deadline_of(cx, call), Time::max)
     }
 
-    pub(super) fn answer_followers(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) {
+    /// Answers those who share a call with it; what it is answered itself. `may_spoil` says whether it may be a batch.
+    pub(super) fn answer_followers(
+        &mut self,
+        cx: &mut Cx<'_>,
+        index: u32,
+        call: CallId,
+        answer: Answer,
+        may_spoil: bool,
+    ) -> Answer {
+        let spoils = may_spoil && answer.outcome().is_good() && self.has_bad_items();
+        let answer = if spoils { self.answer_with_bad_items(cx, index, call, answer) } else { answer };
         let identity = self.identity(cx, call);
         if let Some(coalescing) = &mut self.coalescing {
             coalescing.answered(identity.0, identity.1, index);
@@ -80,6 +92,44 @@ impl Link {
             }
             self.spare_members.push(members);
         }
+        answer
+    }
+
+    fn has_bad_items(&self) -> bool {
+        self.plan.settings.batch.as_ref().is_some_and(|batch| batch.bad_items.0 > 0.0)
+    }
+
+    /// Answers the members of a batch in which items may be bad, those that are good first. The answer of the call that led it.
+    fn answer_with_bad_items(&mut self, cx: &mut Cx<'_>, index: u32, call: CallId, answer: Answer) -> Answer {
+        let plan = self.plan.clone();
+        let batch = plan.settings.batch.as_ref().expect("some of its items are bad");
+        let share = batch.bad_items.0;
+        let members = self.members.get_mut(&index).map(|members| std::mem::take(&mut members.batch));
+        let mut members = members.unwrap_or_default();
+        let is_bad = cx.draw(call, PURPOSE_BAD).unit() < share;
+        let (mut bad, mut good) = (Vec::new(), VecDeque::new());
+        for member in members.drain(..) {
+            let of = self.call_of(cx, member);
+            match cx.draw(of, PURPOSE_BAD).unit() < share {
+                true => bad.push(member),
+                false => good.push_back(member),
+            }
+        }
+        self.batches.bad += bad.len() as u64 + u64::from(is_bad);
+        let refused = cx.answer(Outcome::ClientError);
+        let (of_good, own) = match (batch.fails_together(), is_bad) {
+            (true, _) if is_bad || !bad.is_empty() => (refused, refused),
+            (_, true) => (answer, refused),
+            (_, false) => (answer, answer),
+        };
+        let good = good.into_iter().map(|member| (member, of_good));
+        for (member, answer) in good.chain(bad.into_iter().map(|member| (member, refused))) {
+            let shares = self.call_of(cx, member);
+            cx.spent(shares, Spent::Sharing);
+            let then = self.finish(cx, member, answer);
+            cx.post(then);
+        }
+        own
     }
 
     pub(super) fn identity(&self, cx: &Cx<'_>, call: CallId) -> (u16, u64) {
@@ -92,14 +142,21 @@ impl Link {
 
     /// Puts a call into the batch that is filling; the one that fills it, or the timer, sends it.
     pub(super) fn join_batch(&mut self, cx: &mut Cx<'_>, index: u32, batch: &BatchSettings) -> Next {
-        self.batched += 1;
+        self.batches.items += 1;
+        let call = self.call_of(cx, index);
+        let bytes = if batch.max_bytes.is_some() { cx.size_bytes(call) } else { 0 };
+        if let Some(leader) = self.filling
+            && batch.is_too_large(self.filling_bytes.saturating_add(bytes))
+        {
+            let then = self.flush(cx, leader);
+            cx.post(then);
+        }
         let leader = match self.filling {
             None => {
-                self.batches += 1;
-                self.filling = Some(index);
+                self.batches.begun += 1;
+                (self.filling, self.filling_bytes) = (Some(index), bytes);
                 self.members_of(cx, index);
-                let call = self.call_of(cx, index);
-                if batch.max > 1 {
+                if batch.max > 1 && !batch.is_full_of(bytes) {
                     let timer = cx.after_constant(batch.wait.0, Class::GivingUp, Timer::of(FLUSH, call));
                     let record = self.record(index);
                     (record.phase, record.timer) = (Phase::InBatch, Some(timer));
@@ -110,10 +167,11 @@ impl Link {
             }
             Some(leader) => {
                 self.follow(cx, index, leader);
+                self.filling_bytes = self.filling_bytes.saturating_add(bytes);
                 let members = self.members_of(cx, leader);
                 members.batch.push_back(index);
                 let items = members.batch.len() as u32 + 1;
-                if items < batch.max {
+                if items < batch.max && !batch.is_full_of(self.filling_bytes) {
                     return Next::WAIT;
                 }
                 leader
@@ -131,11 +189,30 @@ impl Link {
         }
         let call = self.call_of(cx, leader);
         cx.spent(call, Spent::Sharing);
+        let bytes = self.bytes_of_batch(cx, leader);
+        self.batches.sent.0 += 1;
+        self.batches.sent.1 = self.batches.sent.1.saturating_add(bytes);
         cx.set_items(call, items);
+        cx.set_more_bytes(call, bytes - cx.profile(call).size_bytes);
         if cx.carries_demand() {
             self.share_demand(cx, leader, call);
         }
         self.attempt(cx, leader)
+    }
+
+    /// Payload of the items of a batch that has not been sent yet.
+    fn bytes_of_batch(&mut self, cx: &Cx<'_>, leader: u32) -> u64 {
+        let own = cx.size_bytes(self.call_of(cx, leader));
+        let others = self.members.get(&leader).map(|members| &members.batch);
+        let of_others = others.into_iter().flatten().filter_map(|other| self.records.get(*other));
+        of_others.fold(own, |sum, record| sum.saturating_add(cx.size_bytes(cx.open_call(record.call))))
+    }
+
+    /// Somebody has left the batch that is filling, or given the place to another.
+    pub(super) fn weigh_again(&mut self, cx: &Cx<'_>, leader: u32) {
+        if self.filling == Some(leader) && self.filling_bytes > 0 {
+            self.filling_bytes = self.bytes_of_batch(cx, leader);
+        }
     }
 
     /// A batch demands for each of its items what their requests demand on average.
@@ -157,6 +234,7 @@ impl Link {
             members.followers.retain(|f| *f != index);
             members.batch.retain(|f| *f != index);
         }
+        self.weigh_again(cx, leader);
         let (call, leading) = (self.call_of(cx, index), self.call_of(cx, leader));
         cx.stop_sharing(leading, call);
     }

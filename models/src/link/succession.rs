@@ -47,6 +47,14 @@ impl Link {
             self.exchange_followers(cx, (index, heirs_call), (left, leader));
         }
         cx.set_items(heirs_call, cx.items(leader));
+        match phase {
+            Phase::InBatch => self.weigh_again(cx, index),
+            Phase::Follows => self.weigh_again(cx, follows),
+            Phase::Under | Phase::Tries | Phase::BacksOff | Phase::FallsBack => {
+                let bytes = cx.size_bytes(leader).saturating_sub(cx.profile(heirs_call).size_bytes);
+                cx.set_more_bytes(heirs_call, bytes);
+            }
+        }
         if self.plan.settings.batch.is_some() {
             cx.set_demand(heirs_call, cx.demand(leader));
         }

@@ -32,7 +32,13 @@ impl<C: Component> Engine<C> {
             let epoch = self.core.nodes[frame.node as usize].epoch;
             return self.unheard(call, epoch, 0, self.core.now);
         }
-        let size = self.core.profiles[frame.profile as usize].size_bytes;
+        let size = match path.weighs() {
+            true => {
+                let own = self.core.profiles[frame.profile as usize].size_bytes;
+                own.saturating_add(self.core.calls.columns.more_bytes(call.index))
+            }
+            false => 0,
+        };
         let Some(delay) = path.delay_there(size, frame.key) else {
             return self.lost(call);
         };

@@ -548,6 +548,12 @@ impl<'a> Cx<'a> {
         self.core.profiles[self.core.calls.at(call.index).profile as usize]
     }
 
+    /// Payload of `call` with all its items, bytes.
+    #[inline]
+    pub fn size_bytes(&self, call: CallId) -> u64 {
+        self.profile(call).size_bytes.saturating_add(self.more_bytes(call))
+    }
+
     /// The priority of `call`; 0 is the most important.
     pub fn priority(&self, call: CallId) -> u8 {
         self.core.calls.at(call.index).priority

@@ -79,6 +79,7 @@ impl Times<'_> {
             }
             None => (tried, 1.0),
         };
+        let call = self.spoiled(link, call);
         let batch_s = self.batch_wait_s(link);
         let call = bounded(&call.map(|law| Law::always(batch_s).then(law)), settings.total_timeout);
         let call = match &settings.fallback {
@@ -140,8 +141,30 @@ impl Times<'_> {
         at.settings.batch.as_ref().map_or(0.0, |batch| {
             let wait_s = batch.wait.0 as f64 / 1e9;
             let rate = self.waited().map_or(0.0, |(_, flows)| flows.links[link] / f64::from(at.copies));
-            if rate > 0.0 { crate::theory::formulas::batch_delay(batch.max, rate, wait_s) } else { wait_s }
+            let most = super::super::flows::batch_most(self.graph, batch);
+            if rate > 0.0 { crate::theory::formulas::batch_delay(most, rate, wait_s) } else { wait_s }
         })
+    }
+
+    /// What the bad items of batches leave of good answers.
+    fn spoiled(&self, link: usize, call: Outcomes) -> Outcomes {
+        let at = &self.graph.links[link];
+        let Some(batch) = at.settings.batch.as_ref().filter(|batch| batch.bad_items.0 > 0.0) else { return call };
+        let rate = self.waited().map_or(0.0, |(_, flows)| flows.links[link] / f64::from(at.copies));
+        let most = super::super::flows::batch_most(self.graph, batch);
+        let size =
+            if rate > 0.0 { crate::theory::formulas::batch_size(most, rate, batch.wait.0 as f64 / 1e9) } else { 1.0 };
+        let share = batch.spoiled(size);
+        let mut all = Outcomes::none();
+        for (outcome, law) in call.parts() {
+            if outcome.is_good() {
+                all.add(outcome, &law.weighted(1.0 - share));
+                all.add(Outcome::ClientError, &law.weighted(share));
+            } else {
+                all.add(outcome, law);
+            }
+        }
+        all
     }
 
     /// How long a connection is opened, where the one that an attempt takes was closed by a timeout.

@@ -164,6 +164,9 @@ impl Service {
         if let Some(key) = asks.key {
             cx.set_data_key(child, key);
         }
+        if asks.size_bytes.is_some() {
+            cx.set_more_bytes(child, 0);
+        }
         child
     }
 }

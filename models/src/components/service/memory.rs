@@ -257,7 +257,7 @@ impl Memory {
         if self.of_calls.len() <= index {
             self.of_calls.resize(index + 1, Objects::default());
         }
-        let bytes = self.terms.per_call.saturating_add(cx.profile(call).size_bytes);
+        let bytes = self.terms.per_call.saturating_add(cx.size_bytes(call));
         self.of_calls[index] = self.take(Objects::default(), bytes);
     }
 
