@@ -259,7 +259,7 @@ const BUNDLED: &[(&str, &[&str])] = &[
     ("queue-restart", &["no_spare components.worker", "overload_at_peak components.worker"]),
     ("spike-into-a-queue", &["overload_at_peak components.orders", "overload_at_peak components.worker"]),
     ("sqs-visibility-duplicates", &["visibility_too_short components.videos.visibility_timeout"]),
-    ("batch-writes", &[]),
+    ("write-batching", &[]),
     ("event-loop", &[]),
     ("one-query-for-many", &[]),
     ("threads-for-short-calls", &[]),

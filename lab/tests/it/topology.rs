@@ -362,7 +362,14 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
         let _ = write!(
             text,
             ", batch: {}",
-            c.of(&["{max: 3, wait: 20ms}", "{max: 1, wait: 5ms}", "{max: 50, wait: 100ms}"])
+            c.of(&[
+                "{max: 3, wait: 20ms}",
+                "{max: 1, wait: 5ms}",
+                "{max: 50, wait: 100ms}",
+                "{max: 50, wait: 100ms, max_bytes: 3KB}",
+                "{max: 5, wait: 20ms, bad_items: 10%}",
+                "{max: 5, wait: 20ms, bad_items: 5%, on_bad_item: all}",
+            ])
         );
     }
     if c.once_in(3) {

@@ -95,7 +95,7 @@ fn who_asks_for_what_is_being_fetched_shares_it() {
 fn batched_calls_rise_in_a_stair_step() {
     for writes in (1..=31).chain([99, 100, 101]) {
         let change = format!("workloads.writers.arrivals.once.count={writes}");
-        let result = shipped_with("batch-writes", None, &[&change], None);
+        let result = shipped_with("write-batching", None, &[&change], None);
         assert_eq!(result.components["db"].arrivals, u64::div_ceil(writes, 10), "{writes} writes");
     }
 }
@@ -104,7 +104,7 @@ fn batched_calls_rise_in_a_stair_step() {
 fn a_batch_costs_less_an_item_than_its_items_alone() {
     // 2 ms a call and 100 µs an item.
     let busy = |variant: &str| {
-        let result = shipped("batch-writes", variant);
+        let result = shipped("write-batching", variant);
         let db = &result.components["db"];
         db.utilization.expect("it has connections") * 100.0 * result.run.duration_s / 100.0
     };
