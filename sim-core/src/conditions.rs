@@ -222,6 +222,8 @@ pub struct Path {
     pub back: Span,
     /// Transfer time in nanoseconds per byte, per direction; 0 for unlimited bandwidth.
     pub nanoseconds_per_byte: f64,
+    /// Bytes of headers in each segment of [`SEGMENT`] bytes.
+    pub headers: u64,
     /// Share of packets lost in each direction.
     pub loss: f64,
     /// Latency added by faults in each direction.
@@ -300,6 +302,7 @@ impl Default for Path {
             there: 0,
             back: 0,
             nanoseconds_per_byte: 0.0,
+            headers: 0,
             loss: 0.0,
             added: 0,
             added_loss: 0.0,
@@ -308,6 +311,9 @@ impl Default for Path {
         }
     }
 }
+
+/// Payload of a TCP segment on Ethernet: 1,500 bytes without the headers of IP and TCP.
+pub const SEGMENT: u64 = 1460;
 
 /// Failed retransmissions after which the connection is given up (Linux's `tcp_retries2`).
 pub const RETRANSMISSIONS: u32 = 15;
@@ -370,9 +376,18 @@ impl Path {
         self.nanoseconds_per_byte != 0.0
     }
 
+    /// Bytes that a call of this size takes, with the headers of its segments; it has one at least.
+    fn on_the_wire(&self, size_bytes: u64) -> u64 {
+        if self.headers == 0 {
+            return size_bytes;
+        }
+        let segments = size_bytes.div_ceil(SEGMENT).max(1);
+        size_bytes.saturating_add(segments.saturating_mul(self.headers))
+    }
+
     /// Travel time of a call of this size; `None` if it never arrives.
     pub(crate) fn delay_there(&self, size_bytes: u64, key: u64) -> Option<Span> {
-        let transfer = (size_bytes as f64 * self.nanoseconds_per_byte) as Span;
+        let transfer = (self.on_the_wire(size_bytes) as f64 * self.nanoseconds_per_byte) as Span;
         self.with_losses(self.there + self.added + transfer, key ^ 0x7468_6572_6500)
     }
 

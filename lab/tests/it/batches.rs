@@ -125,6 +125,34 @@ components:
     assert_eq!((tried.components["app"].arrivals, count(&tried, "timeout")), (2, 5));
 }
 
+/// A call of b bytes is ⌈b/1460⌉ segments, and each has headers: 25 items of 400 B in one call are 10,000 B in 7 segments of 78 B of
+/// headers more, alone each is 478 B.
+#[test]
+fn segments_have_headers() {
+    let sent = |count: u32, size: &str, policies: &str| {
+        longest_ms(&run(&format!(
+            "version: 1
+run: {{until: idle}}
+workloads: {{w: {{arrivals: {{once: {{count: {count}}}}}, requests: [{{size: {size}}}], call: {{to: db, network: {{rtt: 2ms, bandwidth: 1MB/s, headers: 78B}}{policies}}}}}}}
+components: {{db: {{kind: database, operations: {{default: 10ms}}}}}}
+"
+        )))
+    };
+    assert_eq!(sent(25, "400B", ", batch: {max: 25, wait: 1s}"), 12.0 + (10_000.0 + 7.0 * 78.0) / 1e3);
+    assert_eq!(sent(25, "400B", ""), 12.478);
+    for (size, segments) in [("0B", 1.0), ("1B", 1.0), ("1460B", 1.0), ("1461B", 2.0), ("2920B", 2.0), ("2921B", 3.0)] {
+        let bytes: f64 = size.trim_end_matches('B').parse().expect("a number");
+        assert_eq!(sent(1, size, ""), 12.0 + (bytes + segments * 78.0) / 1e3, "{size}");
+    }
+    let idle = "version: 1
+run: {duration: 1s}
+workloads: {w: {arrivals: {once: {count: 1}}, call: {to: db, network: {headers: 78B}}}}
+components: {db: {kind: database, operations: {default: 10ms}}}
+";
+    let messages = refused(idle);
+    assert!(messages.iter().any(|message| message.contains("without `bandwidth` bytes take no time")), "{messages:?}");
+}
+
 /// One bad item in a hundred: alone they are one in a hundred of all; together they spoil 1 − 0.99^25 of the batches of 25.
 #[test]
 fn a_bad_item_fails_alone_or_with_its_batch() {

@@ -377,6 +377,7 @@ fn policies(c: &mut Choices<'_>, is_balancer: bool) -> String {
             "{rtt: 2ms}",
             "{rtt: 10ms, loss: 5%}",
             "{rtt: 1ms, bandwidth: 1Mb/s}",
+            "{rtt: 1ms, bandwidth: 1Mb/s, headers: 78B}",
             // A pool keeps its connections open.
             if text.contains("pool: ") { "{rtt: 3ms, loss: 10%}" } else { "{rtt: 3ms, loss: 10%, keep_alive: false}" },
         ]);

@@ -72,6 +72,7 @@ fn path(network: Option<&NetworkSettings>, rtt: Span) -> Path {
         there: rtt / 2,
         back: rtt - rtt / 2,
         nanoseconds_per_byte: network.and_then(|n| n.bandwidth).map_or(0.0, |b| 8e9 / b.0 as f64),
+        headers: network.and_then(|n| n.headers).map_or(0, |headers| headers.0),
         loss: network.map_or(0.0, |n| n.loss.0),
         ..Path::default()
     }

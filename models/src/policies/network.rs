@@ -5,7 +5,7 @@
 //! 200 ms, doubling (RFC 6298's doubling over Linux's least timeout), and after the last the connection is `reset`.
 
 use settings::values::Scalar;
-use settings::{Bandwidth, Duration, Fraction, Setting};
+use settings::{Bandwidth, Duration, Fraction, Setting, Size};
 
 use super::flaw::Flaw;
 use super::policy::{Beside, Described, Policy, Way};
@@ -20,6 +20,10 @@ pub struct NetworkSettings {
     pub loss: Fraction,
     /// Bandwidth for the call's bytes. Without it, transfer takes no time.
     pub bandwidth: Option<Bandwidth>,
+    /// Bytes of headers that each segment of 1,460 B takes on the wire beside the call's bytes, and a call is one segment at least:
+    /// 78 with IPv4, TCP and Ethernet with its preamble and gap. Only with `bandwidth`.
+    #[setting(range = "1B..=64KiB")]
+    pub headers: Option<Size>,
     /// Whether connections stay open between attempts.
     #[setting(default = true)]
     pub keep_alive: bool,
@@ -48,14 +52,23 @@ impl Policy for Network {
     }
 
     fn flaws(network: &NetworkSettings, beside: &Beside<'_>) -> Vec<Flaw> {
-        if network.keep_alive || !beside.has("pool") {
-            return Vec::new();
+        let mut flaws = Vec::new();
+        if network.headers.is_some() && network.bandwidth.is_none() {
+            flaws.push(Flaw {
+                code: "no_effect",
+                key: "headers".into(),
+                message: "`headers` has no effect: without `bandwidth` bytes take no time".into(),
+                help: "write `bandwidth: 1Gb/s`, or remove it".into(),
+            });
         }
-        vec![Flaw {
-            code: "no_effect",
-            key: "keep_alive".into(),
-            message: "`keep_alive: false` of this link has no effect: its pool keeps connections open".into(),
-            help: "remove it, or the pool".into(),
-        }]
+        if !network.keep_alive && beside.has("pool") {
+            flaws.push(Flaw {
+                code: "no_effect",
+                key: "keep_alive".into(),
+                message: "`keep_alive: false` of this link has no effect: its pool keeps connections open".into(),
+                help: "remove it, or the pool".into(),
+            });
+        }
+        flaws
     }
 }
