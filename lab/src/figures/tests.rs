@@ -64,7 +64,7 @@ components:
     admission: {queue: {max: 10}, rate_limit: {token_bucket: {rate: 1000/s, burst: 10}, by: op}, concurrency: {fixed: 3}, shed: {priority: {}}}
     handlers: {default: [{wait: 1ms}]}
   jobs: {kind: queue, capacity: 5, full: block}
-  cache: {kind: cache, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
+  cache: {kind: cache, hot_keys: 5, capacity: 20, coalesce: true, write_ops: [write], to: {to: db, pool: {size: 2}}}
   vault: {kind: cache, timeout: 1s, capacity: 20KiB, entry_size: 1KiB, ttl: 1s, lease: {}, write_ops: [write], mode: {behind: {flush: 1s}}, stale_while_revalidate: 1s, stale_if_error: 1s, early_expiry: {}, negative_ttl: 1s, to: db}
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, rate_limit: {token_bucket: {rate: 1000/s}, by: op}, latency: {exp: 20ms}, concurrency: 10}

@@ -219,3 +219,40 @@ components:
     assert_eq!(misses, 6.0);
     assert!((wasted.expect("it has worked") - (400.0 + 300.0) / 1000.0).abs() < 1e-9, "{wasted:?}");
 }
+
+/// Hit ratios of the popular keys and of all others. A cache that keeps just the popular ones hits all of those and none of the others; LRU hits as
+/// Che's approximation says: an entry stays for T, where Σ(1 − e^(−pᵢT)) is the capacity.
+#[test]
+fn hot_and_cold_keys_hit_as_theory_says() {
+    const KEYS: usize = 1000;
+    const HOT: usize = 50;
+    const CAPACITY: f64 = 100.0;
+    let reads = format!(
+        "  r: {{arrivals: {{poisson: 5000/s}}, requests: [{{key: {{zipf: {{keys: {KEYS}, s: 1}}}}}}], call: c}}\n"
+    );
+    let found = |cache: &str| {
+        let result = run(&scenario(&format!("{cache}, hot_keys: {HOT}, to: db"), &reads));
+        let own = &result.components["c"].own;
+        [own["hit_ratio_hot"], own["hit_ratio_cold"], own["hit_ratio"]]
+    };
+    let [hot, cold, _] = found("capacity: 50, warm: 100%, eviction: static");
+    assert_eq!((hot, cold), (1.0, 0.0));
+
+    let sum: f64 = (1..=KEYS).map(|i| 1.0 / i as f64).sum();
+    let p = |i: usize| 1.0 / (i as f64 * sum);
+    let hits = |i: usize, t: f64| -libm::expm1(-p(i) * t);
+    let (mut low, mut high) = (0.0, 1e7);
+    for _ in 0..200 {
+        let t = (low + high) / 2.0;
+        if (1..=KEYS).map(|i| hits(i, t)).sum::<f64>() < CAPACITY { low = t } else { high = t }
+    }
+    let of = |keys: std::ops::RangeInclusive<usize>| {
+        keys.clone().map(|i| p(i) * hits(i, low)).sum::<f64>() / keys.map(p).sum::<f64>()
+    };
+    let expected = [of(1..=HOT), of(HOT + 1..=KEYS), of(1..=KEYS)];
+    for (found, expected) in found("capacity: 100, eviction: lru").into_iter().zip(expected) {
+        assert!((found - expected).abs() < 0.01, "{found} for {expected}");
+    }
+    let messages = refused(&scenario("hit_ratio: 90%, hot_keys: 5, to: db", &reads));
+    assert!(messages.iter().any(|message| message.contains("`hot_keys` has no effect")), "{messages:?}");
+}

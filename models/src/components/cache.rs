@@ -180,6 +180,7 @@ impl Kind for Cache {
             lease: settings.lease.is_some(),
             behind: settings.flush().is_some(),
             timeout: settings.timeout.is_some(),
+            hot_keys: settings.hot_keys.map_or(0, u64::from),
         };
         let stream = |what: &str| Stream::named(site.seed(), &site.stream(what));
         Cache {
@@ -228,7 +229,7 @@ impl Cache {
         let data = Data { op: cx.profile(call).op, key: cx.data_key(call) };
         match self.accesses[usize::from(data.op)] {
             Access::Read => {
-                self.measures.misses += 1;
+                self.measures.miss(&self.asked, data.key);
                 self.go_on(cx, call, Work::Pass, data)
             }
             Access::Write => self.write(cx, call, data),

@@ -7,6 +7,10 @@ use sim_core::{Figure, Figures, Happens, Time};
 use super::facts::Fact;
 
 const HIT_RATIO: Figure = Figure::share("hit_ratio", "Share of the reads answered from memory.");
+const HIT_RATIO_HOT: Figure =
+    Figure::share("hit_ratio_hot", "Share of the reads of the `hot_keys` answered from memory; only with `hot_keys`.");
+const HIT_RATIO_COLD: Figure =
+    Figure::share("hit_ratio_cold", "Share of the reads of all other keys answered from memory; only with `hot_keys`.");
 const HITS: Figure = Figure::count("hits", "Reads answered from memory.");
 const MISSES: Figure =
     Figure::count("misses", "Reads that were not: of an entry that was missing, had expired or was read anew early.");
@@ -65,6 +69,7 @@ const TIMEOUTS: Figure = Figure::count(
 
 pub(super) const FIGURES: &[Set] = &[
     &[&HIT_RATIO, &HITS, &MISSES, &WRITES, &ENTRIES, &BYTES, &EVICTIONS, &COALESCED, &AGE],
+    &[&HIT_RATIO_HOT, &HIT_RATIO_COLD],
     &[&STALE_READS, &STALE_SHARE, &STALE_AGE],
     &[&EXPIRED_HITS, &EXPIRED_ON_ERROR, &REFRESHES, &EARLY, &NEGATIVE_HITS, &VOIDED, &TIMEOUTS],
     &[&DIRTY, &FLUSHED, &MERGED, &LOST_WRITES],
@@ -88,6 +93,8 @@ pub(super) struct Asked {
     pub(super) lease: bool,
     pub(super) behind: bool,
     pub(super) timeout: bool,
+    /// Keys below this are measured apart; 0 where none are.
+    pub(super) hot_keys: u64,
 }
 
 /// What was counted since the end of the warm-up.
@@ -107,11 +114,31 @@ pub(super) struct Measures {
     pub(super) merged: u64,
     pub(super) lost_writes: u64,
     pub(super) timeouts: u64,
+    /// Hits and misses of the hot keys.
+    hot: (u64, u64),
     aged: (u64, u128),
     stale_age: Histogram,
 }
 
 impl Measures {
+    /// A read of a key is answered from memory.
+    #[inline]
+    pub(super) fn hit(&mut self, asked: &Asked, key: u64) {
+        self.hits += 1;
+        if key < asked.hot_keys {
+            self.hot.0 += 1;
+        }
+    }
+
+    /// A read of a key is not.
+    #[inline]
+    pub(super) fn miss(&mut self, asked: &Asked, key: u64) {
+        self.misses += 1;
+        if key < asked.hot_keys {
+            self.hot.1 += 1;
+        }
+    }
+
     /// A read is answered with a value of which this is known.
     pub(super) fn answered_with(&mut self, fact: Fact, now: Time) {
         self.aged.0 += 1;
@@ -125,6 +152,11 @@ impl Measures {
     pub(super) fn figures(&self, asked: Asked, held: (u64, u64, u64), figures: &mut Figures) {
         let reads = self.hits + self.misses;
         figures.ratio(&HIT_RATIO, self.hits, reads);
+        if asked.hot_keys > 0 {
+            let (hits, misses) = self.hot;
+            figures.ratio(&HIT_RATIO_HOT, hits, hits + misses);
+            figures.ratio(&HIT_RATIO_COLD, self.hits - hits, reads - hits - misses);
+        }
         figures.count(&HITS, self.hits);
         figures.count(&MISSES, self.misses);
         if asked.writes {

@@ -23,18 +23,18 @@ impl Cache {
     pub(super) fn read(&mut self, cx: &mut Cx<'_>, call: CallId, data: Data) -> Next {
         if let Some(ratio) = self.settings.hit_ratio {
             if cx.draw(call, PURPOSE_HIT).unit() < ratio.0 {
-                self.measures.hits += 1;
+                self.measures.hit(&self.asked, data.key);
                 return Next::reply(call, cx.answer(Outcome::Ok));
             }
-            self.measures.misses += 1;
+            self.measures.miss(&self.asked, data.key);
             return self.go_on(cx, call, Work::Read, data);
         }
         match self.find(cx, call, data) {
-            Found::Good(index) => self.hit(cx, call, index),
+            Found::Good(index) => self.hit(cx, call, data, index),
             Found::Early(index) if self.settings.refreshes() => {
                 self.measures.early += 1;
                 self.refresh(cx, call, data);
-                self.hit(cx, call, index)
+                self.hit(cx, call, data, index)
             }
             Found::Early(_) => {
                 self.measures.early += 1;
@@ -43,11 +43,11 @@ impl Cache {
             Found::Expired(index) => {
                 self.measures.expired_hits += 1;
                 self.refresh(cx, call, data);
-                self.hit(cx, call, index)
+                self.hit(cx, call, data, index)
             }
             Found::Nothing if self.unsent.holds(data.key) => {
                 // Evicted before it was passed on.
-                self.measures.hits += 1;
+                self.measures.hit(&self.asked, data.key);
                 Next::reply(call, cx.answer(Outcome::Ok))
             }
             Found::Nothing => {
@@ -90,9 +90,9 @@ impl Cache {
         cx.now() as f64 + ahead >= expires as f64
     }
 
-    fn hit(&mut self, cx: &mut Cx<'_>, call: CallId, index: u32) -> Next {
+    fn hit(&mut self, cx: &mut Cx<'_>, call: CallId, data: Data, index: u32) -> Next {
         let now = cx.now();
-        self.measures.hits += 1;
+        self.measures.hit(&self.asked, data.key);
         let fact = self.facts.at(index);
         self.measures.answered_with(fact, now);
         self.store.used(index);
@@ -108,7 +108,7 @@ impl Cache {
     }
 
     fn miss(&mut self, cx: &mut Cx<'_>, call: CallId, data: Data) -> Next {
-        self.measures.misses += 1;
+        self.measures.miss(&self.asked, data.key);
         let Some(index) = self.by_data.get(data) else { return self.go_on(cx, call, Work::Read, data) };
         let miss = &mut self.under_way[index];
         let waited = cx.now() - miss.since;

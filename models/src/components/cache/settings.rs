@@ -87,6 +87,10 @@ pub struct Settings {
     /// Share of the reads that hit, whatever they are about: nothing is kept. Instead of `capacity`.
     #[setting(live)]
     pub hit_ratio: Option<Fraction>,
+    /// Of so many keys, those of the smallest numbers, hits and misses are also measured apart (`hit_ratio_hot`), and of all others
+    /// (`hit_ratio_cold`). With `zipf` and `hot` they are the most popular ones.
+    #[setting(range = "1..=1000000000")]
+    pub hot_keys: Option<u32>,
     /// Share of the capacity that is filled at the start and after a restart, with the keys of the smallest numbers, which are the most
     /// popular of `zipf` and `hot`; with `ttl` they are of any age.
     #[setting(default = "0%")]
@@ -240,6 +244,7 @@ impl Settings {
     fn check_drawn(&self, checks: &mut Checks<'_>) {
         let written = [
             ("entry_size", self.entry_size.is_some()),
+            ("hot_keys", self.hot_keys.is_some()),
             ("durable", self.durable),
             ("warm", self.warm.0 > 0.0),
             ("ttl", self.ttl.is_some()),
