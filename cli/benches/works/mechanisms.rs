@@ -1,7 +1,8 @@
 //! The cost of each mechanism: the same scenario without it and with it, in turns.
 //!
 //! `cargo bench -p cli --bench works -- mechanisms [WORD [REPETITIONS]]` prints a row for each policy, budget, runtime, queue
-//! discipline, balancing algorithm and queue style of the language, and fails where one of them has no row.
+//! discipline, kind of admission, balancing algorithm, queue style, eviction and garbage collector of the language, and fails where one
+//! of them has no row.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -98,6 +99,36 @@ components:
 ",
 };
 
+static CACHE: Base = Base {
+    name: "cache",
+    says: "a cache of a tenth of the keys, which hits half of the reads, before a database",
+    text: "version: 1
+run: {duration: 100s, window: 10s}
+workloads:
+  users: {arrivals: {poisson: 2k/s}, requests: [{key: {zipf: {keys: 100k, s: 0.9}}}], call: cache}
+components:
+  cache: {kind: cache, to: db, capacity: 10k, eviction: lru, latency: 500us}
+  db: {kind: database, connections: 100, operations: {default: {io: {exp: 5ms}}}}
+",
+};
+
+static HEAP: Base = Base {
+    name: "heap",
+    says: "a service that allocates 100 KB in each request, without anything that collects it",
+    text: "version: 1
+run: {duration: 100s, window: 10s}
+workloads:
+  users: {arrivals: {poisson: 2k/s}, call: api}
+components:
+  api:
+    kind: service
+    cpu: 4
+    memory: {limit: 4GiB, base: 100MiB}
+    runtime: {thread_pool: {threads: 64}}
+    handlers: {default: [{allocate: 100KB}, {cpu: 500us}, {wait: 5ms}]}
+",
+};
+
 /// The same work done by a call, to compare a message with.
 static MESSAGE: Base = Base {
     name: "message",
@@ -184,6 +215,9 @@ rows! {
         "priority" => "components.api.admission.queue.discipline=priority";
         "priority" "preempt" => "components.api.admission.queue.discipline={priority: {preempt: true}}";
     LINE "admission":
+        "queue" "max_age" => "components.api.admission.queue.max_age=1s";
+        "queue" "min_remaining" => "components.api.admission.queue.min_remaining=5ms",
+            "workloads.users.call={to: api, timeout: 1s, propagate: [deadline]}";
         "rate_limit" => "components.api.admission.rate_limit={token_bucket: {rate: 4k/s, burst: 100}}";
         "concurrency" "fixed" => "components.api.admission.concurrency={fixed: 100}";
         "concurrency" "gradient2" => "components.api.admission.concurrency={gradient2: {initial: 100}, window: {}}";
@@ -202,6 +236,21 @@ rows! {
     BALANCER "how balancers find out":
         "health_check" "haproxy" => "components.edge.health_check=haproxy";
         "outlier_ejection" => "components.edge.outlier_ejection=envoy";
+    CACHE "evictions":
+        "lru";
+        "lfu" => "components.cache.eviction=lfu";
+        "perfect_lfu" => "components.cache.eviction=perfect_lfu";
+        "fifo" => "components.cache.eviction=fifo";
+        "random" => "components.cache.eviction=random";
+        "clock" => "components.cache.eviction=clock";
+        "sieve" => "components.cache.eviction=sieve";
+        "s3_fifo" => "components.cache.eviction=s3_fifo";
+        "tiny_lfu" => "components.cache.eviction=tiny_lfu";
+        "static" => "components.cache.eviction=static";
+    HEAP "collectors":
+        "g1" => "components.api.gc=g1";
+        "go" => "components.api.gc=go";
+        "v8" => "components.api.gc=v8";
     MESSAGE "queue styles":
         "plain" => "workloads.users.call={to: jobs, network: {rtt: 1ms}}",
             "components.jobs={kind: queue}", "components.worker.consumes=[{from: jobs, network: {rtt: 1ms}}]";
@@ -265,12 +314,14 @@ fn cost(base: &Base, changes: &[&str]) -> f64 {
 
 /// The mechanisms of the language that have no row, those apart that this version refuses.
 fn missing() -> Vec<String> {
-    const CHOICES: [(&str, &str); 5] = [
+    const CHOICES: [(&str, &str); 7] = [
         ("runtimes", "RuntimeSettings"),
         ("disciplines", "DisciplineSettings"),
         ("retry budgets", "BudgetSettings"),
         ("algorithms", "AlgorithmSettings"),
         ("queue styles", "StyleSettings"),
+        ("evictions", "EvictionSettings"),
+        ("collectors", "GcPreset"),
     ];
     let rows: BTreeSet<(&str, &str)> = ROWS.iter().map(|row| (row.group, row.word)).collect();
     let (book, _) = language::reference::book();
@@ -288,6 +339,12 @@ fn missing() -> Vec<String> {
                 .map(|v| (group, v.word)),
         );
     }
+    let admission = book.definitions().find(|definition| definition.name.ends_with("AdmissionSettings"));
+    let Some(Body::Fields(admission)) = admission.map(|definition| &definition.body) else {
+        panic!("the language has no AdmissionSettings");
+    };
+    let supported = admission.fields.iter().filter(|field| field.shape != Shape::NotYet);
+    wanted.extend(supported.map(|field| ("admission", field.key)));
     let of_links = language::reference::topics().into_iter().filter(|t| t.group == "link settings" && !t.is_not_yet());
     // Where a link goes, and what it takes over from `policies`, are no mechanisms.
     wanted
