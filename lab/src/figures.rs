@@ -199,6 +199,12 @@ impl Own {
                 number(Some(scaled(value, unit)), false);
             }
             Value::Ratio { part, whole } => number(quotient(*part, *whole, unit), false),
+            Value::Ratios(ratios) => {
+                for of_op in ratios {
+                    let value = quotient(of_op.part, of_op.whole, unit);
+                    self.insert(&format!("{}.{}", figure.name, of_op.op), unit, value);
+                }
+            }
             Value::Max(value) => number(value.map(|value| scaled(value as f64, unit)), false),
             Value::Peak { now, most } => {
                 let value = if span_s.is_some() { Some(*most) } else { *now };
@@ -369,7 +375,9 @@ impl<'de> Deserialize<'de> for Own {
 impl Own {
     fn read(&mut self, group: &str, entries: IndexMap<String, Option<Tree>>) {
         for (key, tree) in entries {
-            let bare = key.strip_suffix(SECONDS_SUFFIX).unwrap_or(&key);
+            // The names of operations are anything.
+            let is_op = models::figures::find(group).is_some_and(|figure| figure.by == Some(Dimension::Op));
+            let bare = key.strip_suffix(SECONDS_SUFFIX).filter(|_| !is_op).unwrap_or(&key);
             let path = if group.is_empty() { bare.to_string() } else { format!("{group}.{bare}") };
             let unit = unit_of(&path, &key);
             let number = |value, is_whole| Reading::Number { value, unit, is_whole };
@@ -443,10 +451,12 @@ pub(crate) enum Part {
     State(usize),
     /// Events with one outcome.
     Outcome(Outcome),
+    /// That of one operation, by its place in the report.
+    Op(usize),
 }
 
-/// The parts of a figure, each with its suffix in a path.
-pub(crate) fn parts(figure: &Figure) -> Vec<(String, Part)> {
+/// The parts of a figure, each with its name, as far as the declaration and a report of it tell.
+pub(crate) fn parts(figure: &Figure, reported: Option<&Value>) -> Vec<(String, Part)> {
     let times = [
         ("mean", Part::Mean),
         ("p50", Part::Quantile(0.5)),
@@ -458,6 +468,9 @@ pub(crate) fn parts(figure: &Figure) -> Vec<(String, Part)> {
         ("count", Part::Count),
     ];
     let named = |part: &str| format!("{}.{part}", figure.name);
+    if let Some(Value::Ratios(ratios)) = reported {
+        return ratios.iter().enumerate().map(|(at, of_op)| (named(&of_op.op), Part::Op(at))).collect();
+    }
     match figure.merge {
         Merge::Count if figure.by == Some(Dimension::Outcome) => {
             Outcome::ALL.iter().map(|outcome| (named(outcome.name()), Part::Outcome(*outcome))).collect()
@@ -499,6 +512,13 @@ pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Fig
             let (earlier, of) = if let Some(Value::Ratio { part, whole }) = before { (*part, *whole) } else { (0, 0) };
             quotient(part.saturating_sub(earlier), whole.saturating_sub(of), unit)
         }
+        (Value::Ratios(now), before) => {
+            let Part::Op(at) = part else { return None };
+            let earlier = if let Some(Value::Ratios(earlier)) = before { earlier.get(at) } else { None };
+            let (earlier, of) = earlier.map_or((0, 0), |earlier| (earlier.part, earlier.whole));
+            let now = now.get(at)?;
+            quotient(now.part.saturating_sub(earlier), now.whole.saturating_sub(of), unit)
+        }
         (Value::Max(most), _) => most.map(|most| scaled(most as f64, unit)),
         (Value::Peak { now, .. }, _) => Some(scaled(now.unwrap_or(0) as f64, unit)),
         (Value::Outcomes(now), before) => {
@@ -515,7 +535,7 @@ pub(crate) fn in_window(figure: &Figure, part: Part, before: &Figures, now: &Fig
                 Part::Quantile(quantile) => added.quantile(quantile).map(|value| seconds(value as f64)),
                 Part::Longest => added.max().map(|value| seconds(value as f64)),
                 Part::Count => (span > 0).then(|| added.count() as f64 / seconds(span as f64)),
-                Part::Whole | Part::State(_) | Part::Outcome(_) => None,
+                Part::Whole | Part::State(_) | Part::Outcome(_) | Part::Op(_) => None,
             }
         }
         (Value::States(now), before) => {

@@ -22,6 +22,8 @@
 //!
 //! Values are integers, so that merging is exact and replicas can be grouped in any way.
 
+use std::sync::Arc;
+
 use crate::gauge::Gauge;
 use crate::histogram::Histogram;
 use crate::outcome::Outcome;
@@ -72,6 +74,8 @@ pub enum Merge {
 pub enum Dimension {
     /// Outcomes of calls: one value per outcome.
     Outcome,
+    /// Operations: one value for each that its owner tells apart, by name.
+    Op,
 }
 
 /// The declaration of a figure.
@@ -217,6 +221,8 @@ pub enum Value {
         /// The whole.
         whole: u128,
     },
+    /// Parts of wholes by operation.
+    Ratios(Vec<OfOp>),
     /// The maximum; `None` if there is no value.
     Max(Option<u64>),
     /// The maximum now, `None` if there is no value, and over time.
@@ -232,6 +238,17 @@ pub enum Value {
     Times(Box<Histogram>),
     /// The values of each state, in the order of the declaration.
     States(Vec<InState>),
+}
+
+/// A part of a whole for one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfOp {
+    /// The operation's name.
+    pub op: Arc<str>,
+    /// The part.
+    pub part: u128,
+    /// The whole.
+    pub whole: u128,
 }
 
 /// Replicas in a state.
@@ -259,6 +276,17 @@ impl Value {
                 *part += more;
                 *whole += of;
             }
+            (Value::Ratios(all), Value::Ratios(more)) => {
+                for of_op in more {
+                    match all.iter_mut().find(|known| known.op == of_op.op) {
+                        Some(known) => {
+                            known.part += of_op.part;
+                            known.whole += of_op.whole;
+                        }
+                        None => all.push(of_op.clone()),
+                    }
+                }
+            }
             (Value::Max(most), Value::Max(other)) => *most = (*most).max(*other),
             (Value::Peak { now, most }, Value::Peak { now: other, most: more }) => {
                 *now = (*now).max(*other);
@@ -282,11 +310,12 @@ impl Value {
     pub fn fits(&self, figure: &Figure) -> bool {
         match (self, figure.merge) {
             (Value::Outcomes(_), Merge::Count) => figure.by == Some(Dimension::Outcome),
+            (Value::Ratios(_), Merge::Ratio) => figure.by == Some(Dimension::Op),
+            (Value::Ratio { .. }, Merge::Ratio) => figure.by.is_none(),
             (Value::Count(_), Merge::Count)
             | (Value::Net { .. }, Merge::Net)
             | (Value::Level(_), Merge::Level)
             | (Value::Gauge { .. }, Merge::Gauge)
-            | (Value::Ratio { .. }, Merge::Ratio)
             | (Value::Max(_), Merge::Max)
             | (Value::Peak { .. }, Merge::Peak)
             | (Value::Times(_), Merge::Times) => true,
@@ -356,6 +385,11 @@ impl Figures {
     /// Adds a part of a whole, both since the end of the warm-up.
     pub fn ratio(&mut self, figure: &'static Figure, part: impl Into<u128>, whole: impl Into<u128>) {
         self.add(figure, &Value::Ratio { part: part.into(), whole: whole.into() });
+    }
+
+    /// Adds parts of wholes by operation, both since the end of the warm-up.
+    pub fn ratios(&mut self, figure: &'static Figure, ratios: Vec<OfOp>) {
+        self.add(figure, &Value::Ratios(ratios));
     }
 
     /// Adds a value to a maximum.
@@ -432,6 +466,7 @@ impl Figures {
             Value::Count(_)
             | Value::Net { .. }
             | Value::Ratio { .. }
+            | Value::Ratios(_)
             | Value::Max(_)
             | Value::Outcomes(_)
             | Value::Times(_)

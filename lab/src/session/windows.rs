@@ -204,8 +204,8 @@ impl Session {
                     false => self.report(owner, &mut reported),
                     true => self.report_measured(owner, &mut reported),
                 }
-                for (figure, _) in reported.iter().filter(|(figure, _)| !figure.is_for_screens) {
-                    for (name, part) in figures::parts(figure) {
+                for (figure, value) in reported.iter().filter(|(figure, _)| !figure.is_for_screens) {
+                    for (name, part) in figures::parts(figure, Some(value)) {
                         let metric = format!("{path}.{name}");
                         let column = figures::column(figure, &metric, part);
                         // The engine's own measurements of workloads, components and links have columns of their own.
@@ -426,7 +426,7 @@ impl Session {
             Part::Quantile(p) => Sent::new(ended, ages).value(Of::Quantile(p)),
             Part::Longest => Sent::new(ended, ages).value(Of::Longest),
             Part::Count => Some(ended.count() as f64),
-            Part::Whole | Part::State(_) | Part::Outcome(_) => None,
+            Part::Whole | Part::State(_) | Part::Outcome(_) | Part::Op(_) => None,
         }
     }
 

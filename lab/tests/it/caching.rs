@@ -256,3 +256,85 @@ fn hot_and_cold_keys_hit_as_theory_says() {
     let messages = refused(&scenario("hit_ratio: 90%, hot_keys: 5, to: db", &reads));
     assert!(messages.iter().any(|message| message.contains("`hot_keys` has no effect")), "{messages:?}");
 }
+
+/// Entries that live for T hit λT/(1 + λT) of the reads of a key, λ a second: each operation by the rate of its own keys. As metrics, over time and
+/// read back from JSON.
+#[test]
+fn each_operation_has_a_hit_ratio_of_its_own() {
+    let result = run("version: 1
+run: {duration: 60s, warmup: 5s, window: 5s}
+workloads:
+  a: {arrivals: {poisson: 500/s}, requests: [{op: page, key: {uniform: {keys: 50}}}], call: c}
+  b: {arrivals: {poisson: 500/s}, requests: [{op: photo_s, key: {uniform: {keys: 500}}}], call: c}
+components:
+  c: {kind: cache, read_ops: [page, photo_s], capacity: 10k, ttl: 1s, to: db, instances: 2}
+  db: {kind: database, connections: 1000, operations: {default: 10us}}
+objectives:
+  - {metric: components.c.hit_ratio_of.photo_s, above: 0.2, during: [10s, 60s]}
+");
+    // Each of two instances sees half of the rate.
+    let own = &result.components["c"].own;
+    for (op, rate) in [("page", 5.0), ("photo_s", 0.5)] {
+        let found = own[&*format!("hit_ratio_of.{op}")];
+        assert!((found - rate / (1.0 + rate)).abs() < 0.01, "{op}: {found}");
+    }
+    assert!(result.objectives[0].holds, "{:?}", result.objectives[0]);
+    let over_time = &result.series.columns["components.c.hit_ratio_of.photo_s"];
+    for (at_s, found) in result.series.at_s.iter().zip(over_time).filter(|(at_s, _)| **at_s >= 0.0) {
+        let found = found.expect("there were reads");
+        assert!((found - 1.0 / 3.0).abs() < 0.08, "{at_s} s: {found}");
+    }
+    let json = serde_json::to_string(&result).expect("plain data");
+    let back: lab::result::RunResult = serde_json::from_str(&json).expect("it was just written");
+    assert_eq!(back.components["c"].own, *own);
+    // Where only one operation reads, it is the hit ratio of all.
+    let one = run(&scenario("to: db, capacity: 100", READERS));
+    assert!(one.components["c"].own.iter().all(|(name, _)| !name.starts_with("hit_ratio_of")));
+}
+
+/// Instances do not hear of each other's writes: one that has not passed a write on serves the old value until it forgets it. A balancer that goes by
+/// key makes them shards, of which only one has the entry.
+#[test]
+fn a_write_is_heard_of_by_the_instance_that_passed_it_on() {
+    let reads = |call: &str| {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 6s}}
+workloads:
+  r: {{arrivals: {{constant: 100/s}}, requests: [{{op: read, key: {{constant: 7}}}}], call: {call}}}
+  w: {{arrivals: {{once: {{count: 1, at: 3s}}}}, requests: [{{op: write, key: {{constant: 7}}}}], call: {call}}}
+components:
+  shards: {{kind: load_balancer, to: c, algorithm: ring_hash}}
+  c: {{kind: cache, capacity: 10, write_ops: [write], to: db, instances: 4}}
+  db: {{kind: database, operations: {{default: 100us}}}}
+"
+        ));
+        result.components["db"].arrivals - 1
+    };
+    // Four instances fetch it, and after the write one of them does again.
+    assert_eq!(reads("c"), 5);
+    assert_eq!(reads("shards"), 2);
+}
+
+/// Copies hit as one cache of their size, shards as one cache of all their sizes together.
+#[test]
+fn shards_hit_as_one_cache_and_copies_as_each_alone() {
+    let hits = |call: &str, instances: u32, capacity: u32| {
+        let result = run(&format!(
+            "version: 1
+run: {{duration: 40s, warmup: 20s}}
+workloads: {{r: {{arrivals: {{poisson: 2000/s}}, requests: [{{key: {{zipf: {{keys: 1000, s: 1}}}}}}], call: {call}}}}}
+components:
+  shards: {{kind: load_balancer, to: c, algorithm: {{ring_hash: {{min_size: 1024}}}}}}
+  c: {{kind: cache, capacity: {capacity}, to: db, instances: {instances}}}
+  db: {{kind: database, connections: 1000, operations: {{default: 10us}}}}
+"
+        ));
+        result.components["c"].own["hit_ratio"]
+    };
+    let (whole, quarter) = (hits("c", 1, 200), hits("c", 1, 50));
+    assert!(whole - quarter > 0.1, "{whole} {quarter}");
+    let (sharded, copied) = (hits("shards", 4, 50), hits("c", 4, 50));
+    assert!((sharded - whole).abs() < 0.03, "{sharded} for {whole}");
+    assert!((copied - quarter).abs() < 0.01, "{copied} for {quarter}");
+}

@@ -52,6 +52,7 @@ fn metric(figure: &Figure) -> String {
     let name = figure.name;
     match (figure.by, figure.merge) {
         (Some(Dimension::Outcome), _) => format!("{name}.OUTCOME"),
+        (Some(Dimension::Op), _) => format!("{name}.OP"),
         (None, Merge::Times) => format!("{name}.*"),
         (None, Merge::States(states)) => format!("{name}.({})", states.join(", ")),
         (None, Merge::Count | Merge::Net | Merge::Level | Merge::Gauge | Merge::Ratio | Merge::Max | Merge::Peak) => {

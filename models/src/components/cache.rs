@@ -28,6 +28,8 @@ mod state;
 mod unsent;
 mod writing;
 
+use std::sync::Arc;
+
 use ::settings::{Name, Spanned};
 use sim_core::figures::Set;
 use sim_core::random::Stream;
@@ -180,10 +182,13 @@ impl Kind for Cache {
             lease: settings.lease.is_some(),
             behind: settings.flush().is_some(),
             timeout: settings.timeout.is_some(),
+            tells_ops_apart: readers.len() > 1,
             hot_keys: settings.hot_keys.map_or(0, u64::from),
         };
         let stream = |what: &str| Stream::named(site.seed(), &site.stream(what));
+        let names = readers.iter().map(|op| (*op, Arc::from(site.ops()[usize::from(*op)].as_str())));
         Cache {
+            names: names.collect(),
             link: site.link(LINK),
             store: Store::new(settings.eviction, settings.room(), readers.len(), stream("eviction")),
             stream: stream("forgetting"),
@@ -229,7 +234,7 @@ impl Cache {
         let data = Data { op: cx.profile(call).op, key: cx.data_key(call) };
         match self.accesses[usize::from(data.op)] {
             Access::Read => {
-                self.measures.miss(&self.asked, data.key);
+                self.measures.miss(&self.asked, data);
                 self.go_on(cx, call, Work::Pass, data)
             }
             Access::Write => self.write(cx, call, data),
@@ -346,6 +351,9 @@ impl Component for Cache {
     fn figures(&self, _now: Time, figures: &mut Figures) {
         let held = (self.store.len() as u64, self.store.evictions(), self.unsent.writes());
         self.measures.figures(self.asked, held, figures);
+        if self.asked.tells_ops_apart {
+            self.measures.figures_of_ops(&self.names, figures);
+        }
         if let Some(size) = self.settings.entry_size {
             figures.level(&measures::BYTES, (self.store.len() as u64).saturating_mul(size.0));
         }

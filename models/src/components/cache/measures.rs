@@ -1,16 +1,25 @@
 //! What a cache has measured, and under which names it says so.
 
-use sim_core::figures::Set;
+use std::sync::Arc;
+
+use sim_core::figures::{Dimension, OfOp, Set};
 use sim_core::histogram::Histogram;
+use sim_core::table::reach;
 use sim_core::{Figure, Figures, Happens, Time};
 
 use super::facts::Fact;
+use crate::caching::Data;
 
 const HIT_RATIO: Figure = Figure::share("hit_ratio", "Share of the reads answered from memory.");
 const HIT_RATIO_HOT: Figure =
     Figure::share("hit_ratio_hot", "Share of the reads of the `hot_keys` answered from memory; only with `hot_keys`.");
 const HIT_RATIO_COLD: Figure =
     Figure::share("hit_ratio_cold", "Share of the reads of all other keys answered from memory; only with `hot_keys`.");
+const HIT_RATIO_OF: Figure = Figure::share(
+    "hit_ratio_of",
+    "Share of the reads of one operation answered from memory; only where several operations read.",
+)
+.by(Dimension::Op);
 const HITS: Figure = Figure::count("hits", "Reads answered from memory.");
 const MISSES: Figure =
     Figure::count("misses", "Reads that were not: of an entry that was missing, had expired or was read anew early.");
@@ -69,7 +78,7 @@ const TIMEOUTS: Figure = Figure::count(
 
 pub(super) const FIGURES: &[Set] = &[
     &[&HIT_RATIO, &HITS, &MISSES, &WRITES, &ENTRIES, &BYTES, &EVICTIONS, &COALESCED, &AGE],
-    &[&HIT_RATIO_HOT, &HIT_RATIO_COLD],
+    &[&HIT_RATIO_HOT, &HIT_RATIO_COLD, &HIT_RATIO_OF],
     &[&STALE_READS, &STALE_SHARE, &STALE_AGE],
     &[&EXPIRED_HITS, &EXPIRED_ON_ERROR, &REFRESHES, &EARLY, &NEGATIVE_HITS, &VOIDED, &TIMEOUTS],
     &[&DIRTY, &FLUSHED, &MERGED, &LOST_WRITES],
@@ -95,6 +104,8 @@ pub(super) struct Asked {
     pub(super) timeout: bool,
     /// Keys below this are measured apart; 0 where none are.
     pub(super) hot_keys: u64,
+    /// Whether several operations read.
+    pub(super) tells_ops_apart: bool,
 }
 
 /// What was counted since the end of the warm-up.
@@ -116,6 +127,8 @@ pub(super) struct Measures {
     pub(super) timeouts: u64,
     /// Hits and misses of the hot keys.
     hot: (u64, u64),
+    /// Those of each operation, by its number.
+    of_ops: Vec<(u64, u64)>,
     aged: (u64, u128),
     stale_age: Histogram,
 }
@@ -123,20 +136,41 @@ pub(super) struct Measures {
 impl Measures {
     /// A read of a key is answered from memory.
     #[inline]
-    pub(super) fn hit(&mut self, asked: &Asked, key: u64) {
+    pub(super) fn hit(&mut self, asked: &Asked, data: Data) {
         self.hits += 1;
-        if key < asked.hot_keys {
+        if data.key < asked.hot_keys {
             self.hot.0 += 1;
+        }
+        if asked.tells_ops_apart {
+            self.of_op(data.op).0 += 1;
         }
     }
 
     /// A read of a key is not.
     #[inline]
-    pub(super) fn miss(&mut self, asked: &Asked, key: u64) {
+    pub(super) fn miss(&mut self, asked: &Asked, data: Data) {
         self.misses += 1;
-        if key < asked.hot_keys {
+        if data.key < asked.hot_keys {
             self.hot.1 += 1;
         }
+        if asked.tells_ops_apart {
+            self.of_op(data.op).1 += 1;
+        }
+    }
+
+    /// Hits and misses of an operation.
+    fn of_op(&mut self, op: u16) -> &mut (u64, u64) {
+        reach(&mut self.of_ops, usize::from(op), (0, 0));
+        &mut self.of_ops[usize::from(op)]
+    }
+
+    /// Says which share of the reads of each operation was answered from memory.
+    pub(super) fn figures_of_ops(&self, readers: &[(u16, Arc<str>)], figures: &mut Figures) {
+        let of = |(op, name): &(u16, Arc<str>)| {
+            let (hits, misses) = self.of_ops.get(usize::from(*op)).copied().unwrap_or_default();
+            OfOp { op: name.clone(), part: hits.into(), whole: (hits + misses).into() }
+        };
+        figures.ratios(&HIT_RATIO_OF, readers.iter().map(of).collect());
     }
 
     /// A read is answered with a value of which this is known.

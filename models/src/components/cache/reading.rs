@@ -23,10 +23,10 @@ impl Cache {
     pub(super) fn read(&mut self, cx: &mut Cx<'_>, call: CallId, data: Data) -> Next {
         if let Some(ratio) = self.settings.hit_ratio {
             if cx.draw(call, PURPOSE_HIT).unit() < ratio.0 {
-                self.measures.hit(&self.asked, data.key);
+                self.measures.hit(&self.asked, data);
                 return Next::reply(call, cx.answer(Outcome::Ok));
             }
-            self.measures.miss(&self.asked, data.key);
+            self.measures.miss(&self.asked, data);
             return self.go_on(cx, call, Work::Read, data);
         }
         match self.find(cx, call, data) {
@@ -47,7 +47,7 @@ impl Cache {
             }
             Found::Nothing if self.unsent.holds(data.key) => {
                 // Evicted before it was passed on.
-                self.measures.hit(&self.asked, data.key);
+                self.measures.hit(&self.asked, data);
                 Next::reply(call, cx.answer(Outcome::Ok))
             }
             Found::Nothing => {
@@ -92,7 +92,7 @@ impl Cache {
 
     fn hit(&mut self, cx: &mut Cx<'_>, call: CallId, data: Data, index: u32) -> Next {
         let now = cx.now();
-        self.measures.hit(&self.asked, data.key);
+        self.measures.hit(&self.asked, data);
         let fact = self.facts.at(index);
         self.measures.answered_with(fact, now);
         self.store.used(index);
@@ -108,7 +108,7 @@ impl Cache {
     }
 
     fn miss(&mut self, cx: &mut Cx<'_>, call: CallId, data: Data) -> Next {
-        self.measures.miss(&self.asked, data.key);
+        self.measures.miss(&self.asked, data);
         let Some(index) = self.by_data.get(data) else { return self.go_on(cx, call, Work::Read, data) };
         let miss = &mut self.under_way[index];
         let waited = cx.now() - miss.since;

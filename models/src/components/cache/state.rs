@@ -1,5 +1,7 @@
 //! The state of a cache, and what reads and writes do to it.
 
+use std::sync::Arc;
+
 use sim_core::random::Stream;
 use sim_core::slab::Slab;
 use sim_core::{CallId, Class, Cx, Next, NodeId, Outcome, Span, Time, Timer, To};
@@ -75,6 +77,8 @@ pub struct Cache {
     pub(super) accesses: Vec<Access>,
     /// The operations that read, of those that can arrive.
     pub(super) readers: Vec<u16>,
+    /// The same with their names.
+    pub(super) names: Vec<(u16, Arc<str>)>,
     /// How many different keys requests are about, at most.
     pub(super) keys_most: u64,
     pub(super) asked: Asked,
