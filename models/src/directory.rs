@@ -72,6 +72,8 @@ pub struct ComponentPlace {
     pub group: GroupId,
     /// Node of the first replica; the others follow, each with its links and consumers behind it.
     pub first: NodeId,
+    /// The node that callers come to and the group that it belongs to, where that is none of the replicas; it lies before the first.
+    pub entrance: Option<(NodeId, GroupId)>,
     /// How many replicas at the start.
     pub replicas: u32,
     /// Whether replicas come and go on purpose: by `scale`, `deploy` or `autoscale`.
@@ -125,6 +127,11 @@ impl ComponentPlace {
     /// Whether replicas come and go on purpose, so that there is no one number of them.
     pub fn varies(&self) -> bool {
         self.wanted.0 != self.wanted.1
+    }
+
+    /// The first of its nodes.
+    fn begins(&self) -> NodeId {
+        self.entrance.map_or(self.first, |(node, _)| node)
     }
 
     /// So many nodes lie between one replica and the next.
@@ -218,6 +225,15 @@ impl Directory {
         (0..c.slots).map(|r| NodeId(c.first.0 + r * c.stride())).collect()
     }
 
+    /// The nodes that callers of a component choose among, and how many of those are there at the start.
+    pub fn called_at(&self, component: usize) -> (Vec<NodeId>, u32) {
+        let place = &self.components[component];
+        match place.entrance {
+            Some((node, _)) => (vec![node], 1),
+            None => (self.nodes_of(component), place.replicas),
+        }
+    }
+
     /// The nodes of those who consume from a component.
     pub fn consumers_of(&self, component: usize) -> Vec<NodeId> {
         let mut nodes = Vec::new();
@@ -253,13 +269,14 @@ impl Directory {
 
     /// The component that a node belongs to, as a replica or as the link of one.
     pub fn place_of(&self, node: NodeId) -> Option<&ComponentPlace> {
-        let place = self.components.partition_point(|c| c.first <= node).checked_sub(1)?;
+        let place = self.components.partition_point(|c| c.begins() <= node).checked_sub(1)?;
         Some(&self.components[place]).filter(|c| node.0 < c.first.0 + c.slots * c.stride())
     }
 
     /// A replica and the links and consumers that belong to it.
     pub fn with_links(&self, node: NodeId) -> Vec<NodeId> {
-        self.place_of(node).map_or(vec![node], |c| (0..c.stride()).map(|i| NodeId(node.0 + i)).collect())
+        let place = self.place_of(node).filter(|place| node >= place.first);
+        place.map_or(vec![node], |c| (0..c.stride()).map(|i| NodeId(node.0 + i)).collect())
     }
 
     /// The node of a replica's link, and what tells its draws from other links'.

@@ -29,6 +29,7 @@ pub mod memory;
 pub mod network;
 pub mod policies;
 pub mod probes;
+pub mod replicating;
 pub mod restart;
 pub mod rollout;
 pub mod runtimes;

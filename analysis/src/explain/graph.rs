@@ -3,7 +3,7 @@
 use models::components::ComponentSettings;
 use models::consuming::{AckSettings, ConsumeSettings, FailureSettings, Manner};
 use models::demand::{Demand, Outcomes, Surroundings};
-use models::directory::{Directory, LinkEntry, WORKLOAD_LINK};
+use models::directory::{ComponentPlace, Directory, LinkEntry, WORKLOAD_LINK};
 use models::law::Law;
 use models::link::LinkSettings;
 use models::scenario::Scenario;
@@ -148,7 +148,10 @@ impl<'a> Graph<'a> {
     }
 
     fn ways(&self, caller: Caller, link: &LinkEntry, settings: &LinkSettings) -> Vec<Way> {
-        let of_node = |node: NodeId| self.directory.components.iter().position(|c| c.first == node);
+        let is_at = |node: NodeId, place: &ComponentPlace| {
+            place.first == node || place.entrance.is_some_and(|(entrance, _)| entrance == node)
+        };
+        let of_node = |node: NodeId| self.directory.components.iter().position(|place| is_at(node, place));
         let of_target = |target: &models::link::Target| target.nodes.first().and_then(|node| of_node(*node));
         let describe = |targets: &[models::link::Target]| -> Vec<(f64, u32, u64)> {
             targets.iter().map(|t| (t.weight, t.replicas, t.rtt)).collect()

@@ -6,92 +6,34 @@
 //! s(N) = s(1)·(1 + α(N−1) + βN(N−1)), so that throughput peaks at N = √((1−α)/β) (Gunther, *Guerrilla Capacity
 //! Planning*).
 //!
+//! Where there are copies of the data, or parts of it, each is on a node of its own, and callers come to an entrance
+//! ([`crate::replicating`]). A node that has carried out a write which followers must have before it is acknowledged asks the entrance,
+//! and holds its connection until that has answered.
+//!
 //! A query that is cancelled, or has taken longer than `statement_timeout`, stops and frees its connection at once.
+
+mod settings;
 
 use std::sync::Arc;
 
-use settings::{Cores, Duration, DurationDist, Map, Setting};
+use ::settings::{DurationDist, Name, Spanned};
 use sim_core::calendar::TimerId;
 use sim_core::figures::Set;
 use sim_core::slots::{self, Admission};
 use sim_core::table::reach;
-use sim_core::{CallId, Class, Component, CpuId, CpuJob, Cx, Figures, Next, Outcome, Span, Time, Timer};
+use sim_core::{
+    Answer, CallId, Class, Component, CpuId, CpuJob, Cx, Figures, Happens, Next, NodeId, Outcome, Span, Time, Timer, To,
+};
 
 use super::kind::{Answers, Checks, Kind};
 use super::site::Site;
-use crate::admission::AdmissionSettings;
 use crate::demand::{Demand, Limits, Outcomes, Surroundings};
 use crate::door::Door;
 use crate::law::Law;
 use crate::link::{by_demand, sample};
-use crate::policies::not_yet::NotYet;
+use crate::replicating::{self, APPLY, Terms};
 
-/// Cost of an operation.
-#[derive(Clone, Debug, PartialEq, Setting)]
-#[setting(shorthand = "io")]
-pub struct OperationSettings {
-    /// I/O time.
-    #[setting(default = "0s", live)]
-    pub io: DurationDist,
-    /// CPU time on the database's cores.
-    pub cpu: Option<DurationDist>,
-    /// Additional I/O time for each item of a batch, the first included.
-    #[setting(live)]
-    pub per_item: Option<DurationDist>,
-    /// A lock held meanwhile.
-    pub lock: Option<NotYet>,
-}
-
-/// How queries hinder each other (universal scalability law).
-#[derive(Clone, Debug, PartialEq, Setting)]
-pub struct ContentionSettings {
-    /// Serial fraction of the work (contention).
-    #[setting(default = 0.03, range = "0..=1")]
-    pub alpha: f64,
-    /// Coherency cost per pair.
-    #[setting(default = 0.000172, range = "0..=1")]
-    pub beta: f64,
-}
-
-impl ContentionSettings {
-    /// How many times as long everything takes with `n` at work.
-    fn factor(&self, n: f64) -> f64 {
-        1.0 + self.alpha * (n - 1.0) + self.beta * n * (n - 1.0)
-    }
-}
-
-/// A database or any other store with connections.
-#[derive(Clone, Debug, PartialEq, Setting)]
-pub struct Settings {
-    /// Queries served concurrently; further queries wait. PostgreSQL's `max_connections` is 100.
-    #[setting(default = 100, range = "1..=10000000", live)]
-    pub connections: u32,
-    /// Cores shared by its queries.
-    pub cores: Option<Cores>,
-    /// How concurrent queries slow each other down. Without it they do not.
-    pub contention: Option<ContentionSettings>,
-    /// Service time of each operation; `default` covers the rest.
-    pub operations: Map<OperationSettings>,
-    /// Admission control.
-    #[setting(default = "{}", live)]
-    pub admission: AdmissionSettings,
-    /// Maximum time of a query once it has its connection; a query that takes longer is stopped and answered `error`. Without
-    /// it there is no maximum, as in PostgreSQL.
-    #[setting(live)]
-    pub statement_timeout: Option<Duration>,
-    /// Region.
-    pub region: Option<settings::Spanned<settings::Name>>,
-    /// Replicas and how they follow.
-    pub replication: Option<NotYet>,
-    /// Where reads go.
-    pub reads: Option<NotYet>,
-    /// Consistency of reads.
-    pub consistency: Option<NotYet>,
-    /// Parts of the data on machines of their own.
-    pub partitions: Option<NotYet>,
-    /// Failover of the leader.
-    pub failover: Option<NotYet>,
-}
+pub use settings::{ContentionSettings, OperationSettings, Settings};
 
 const EXAMPLE: &str = "\
 kind: database
@@ -109,21 +51,32 @@ struct Plan {
     operations: Vec<Option<usize>>,
     /// Whether anything makes operations longer or shorter than drawn: contention, or what requests demand.
     scales: bool,
+    /// Where nodes wait until enough copies have a write: the entrance.
+    waits_at: Option<NodeId>,
+    /// Whether each operation writes, by its number; empty where no node waits for copies.
+    writes: Vec<bool>,
     changes: Vec<(u32, Settings)>,
 }
 
 const IO: u8 = 0;
 const CPU: u8 = 1;
 const STATEMENT: u8 = 2;
+const APPLIED: u8 = 3;
 
 // Tickets: 0 for a query that waits for a connection.
 /// Marks those of queries whose io goes on; the rest is the place of its end in the calendar.
 const READS: u32 = 1 << 31;
 /// The ticket of queries that a core works for.
 const COMPUTES: u32 = 1;
+/// The ticket of queries that wait until enough copies have what they wrote.
+const COMMITS: u32 = 2;
 
 const PURPOSE_IO: u32 = 0x696f;
 const PURPOSE_CPU: u32 = 0x6370;
+const PURPOSE_APPLY: u32 = 0x6170;
+
+/// Tells the draws of what a node asks the entrance from those of links.
+const COMMIT: u32 = 0x636f_6d6d;
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -138,17 +91,40 @@ pub struct Database {
     jobs: Vec<Option<CpuJob>>,
     /// What stops a query, by index of the call; empty where nothing does.
     statements: Vec<Option<TimerId>>,
+    /// What a query has asked the entrance, by index of the call.
+    commits: Vec<Option<CallId>>,
 }
 
 impl Kind for Database {
     const NAME: &'static str = "database";
     const SERVES: bool = true;
     const EXAMPLE: &'static str = EXAMPLE;
-    const FIGURES: &'static [Set] = &[slots::FIGURES];
+    const FIGURES: &'static [Set] = &[slots::FIGURES, replicating::FIGURES];
+    const HAPPENS: &'static [&'static Happens] = replicating::HAPPENS;
     type Settings = Settings;
 
-    fn region(settings: &Settings) -> Option<&settings::Spanned<settings::Name>> {
+    fn region(settings: &Settings) -> Option<&Spanned<Name>> {
         settings.region.as_ref()
+    }
+
+    fn replicas(settings: &Settings) -> u32 {
+        settings.terms().map_or(1, |terms| terms.copies().saturating_mul(terms.partitions.count))
+    }
+
+    fn entrance(settings: &Settings) -> Option<Terms> {
+        settings.terms()
+    }
+
+    fn needs_keys(settings: &Settings) -> bool {
+        settings.terms().is_some()
+    }
+
+    fn goes_by_client(settings: &Settings) -> bool {
+        settings.replication.is_some()
+    }
+
+    fn tells_apart(settings: &Settings) -> Option<Vec<&Spanned<Name>>> {
+        settings.write_ops.as_ref().filter(|ops| !ops.is_empty()).map(|ops| ops.iter().collect())
     }
 
     fn answers(settings: &Settings) -> Answers<'_> {
@@ -203,12 +179,13 @@ impl Kind for Database {
         for key in settings.admission.beside_the_queue() {
             let message = format!("a database cannot have `admission.{key}` yet");
             let help = "put it on the links that lead here; a database has a `queue`";
-            checks.error(settings::bind::NOT_YET, checks.span(), &format!("admission.{key}"), &message, Some(help));
+            checks.error(::settings::bind::NOT_YET, checks.span(), &format!("admission.{key}"), &message, Some(help));
         }
         if settings.admission.preempts() {
             let message = "a running query cannot be preempted";
             checks.error("no_effect", checks.span(), "admission.queue.discipline", message, None);
         }
+        settings.check_nodes(checks);
         let uses_cpu = settings.operations.iter().any(|o| o.value.cpu.is_some());
         if settings.cores.is_some() && !uses_cpu {
             let help = "use `cpu` in an operation, or remove `cores`";
@@ -221,15 +198,28 @@ impl Kind for Database {
         let of = |op: &str| settings.operations.position(op);
         let operations = site.ops().iter().map(|op| of(op).or_else(|| of("default"))).collect();
         let cpu = site.cpu(settings.cores.map(|c| c.0), None, None);
+        let terms = settings.terms();
+        let waits = terms.as_ref().is_some_and(|terms| terms.copies_for_write() > 1);
+        let writes = |terms: &Terms| site.ops().iter().map(|op| terms.writes.contains(op)).collect();
+        let writes = terms.as_ref().filter(|_| waits).map_or(Vec::new(), writes);
+        let waits_at = site.entrance().filter(|_| waits);
         let scales = settings.contention.is_some() || site.carries_demand();
         Database {
             door: Door::new(Some(settings.connections), settings.admission.line())
                 .with_margin(settings.admission.min_remaining()),
             heeds_more: settings.admission.heeds_more(),
-            plan: Arc::new(Plan { settings: settings.clone(), operations, scales, changes: Vec::new() }),
+            plan: Arc::new(Plan {
+                settings: settings.clone(),
+                operations,
+                scales,
+                waits_at,
+                writes,
+                changes: Vec::new(),
+            }),
             cpu,
             jobs: Vec::new(),
             statements: Vec::new(),
+            commits: Vec::new(),
         }
     }
 
@@ -302,7 +292,31 @@ impl Database {
                 return Next::WAIT;
             }
         }
-        self.done(cx, call, Outcome::Ok)
+        self.commit(cx, call)
+    }
+
+    /// A query has been carried out; one that waits for copies of what it wrote goes on to do so.
+    fn commit(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let Some(entrance) = self.plan.waits_at.filter(|_| self.plan.writes[cx.profile(call).op as usize]) else {
+            return self.done(cx, call, Outcome::Ok);
+        };
+        let to = To { node: entrance, link: COMMIT, ordinal: 0, profile: None, path: 0, is_retry: false };
+        let child = cx.call(call, to);
+        note(&mut self.commits, call, Some(child));
+        cx.set_ticket(call, COMMITS);
+        Next::call(child)
+    }
+
+    /// Works on a write of the leader's that has reached this node.
+    fn apply(&self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        let apply = self.plan.settings.replication.as_ref().and_then(|replication| replication.apply.as_ref());
+        match apply.map_or(0, |apply| sample(&apply.0, cx, call, PURPOSE_APPLY)) {
+            0 => Next::reply(call, cx.answer(Outcome::Ok)),
+            work => {
+                cx.work(work, Timer::of(APPLIED, call));
+                Next::WAIT
+            }
+        }
     }
 
     /// A query is over, and its connection free.
@@ -320,6 +334,13 @@ impl Database {
         let ticket = cx.ticket(call);
         if ticket & READS != 0 {
             cx.cancel_work(ticket & !READS, Timer::of(IO, call));
+            return;
+        }
+        if ticket == COMMITS {
+            if let Some(child) = self.commits.get_mut(call.index() as usize).and_then(Option::take) {
+                cx.abandon(child);
+                cx.cancel_call(child);
+            }
             return;
         }
         debug_assert!(ticket == COMPUTES, "a query that has begun does one or the other");
@@ -350,6 +371,9 @@ fn note<T: Copy>(table: &mut Vec<Option<T>>, call: CallId, what: Option<T>) {
 
 impl Component for Database {
     fn on_call(&mut self, cx: &mut Cx<'_>, call: CallId) -> Next {
+        if cx.ticket(call) == APPLY {
+            return self.apply(cx, call);
+        }
         if cx.is_expired(call) {
             return Next::reply(call, cx.answer(Outcome::Timeout));
         }
@@ -367,8 +391,9 @@ impl Component for Database {
         }
     }
 
-    fn on_reply(&mut self, _cx: &mut Cx<'_>, _call: CallId, _child: CallId, _answer: sim_core::Answer) -> Next {
-        unreachable!("a database makes no calls")
+    fn on_reply(&mut self, cx: &mut Cx<'_>, call: CallId, _child: CallId, answer: Answer) -> Next {
+        self.commits[call.index() as usize] = None;
+        self.done(cx, call, answer.outcome())
     }
 
     fn on_timer(&mut self, cx: &mut Cx<'_>, timer: Timer) -> Next {
@@ -378,7 +403,8 @@ impl Component for Database {
         }
         match timer.what {
             IO => self.compute(cx, call),
-            CPU => self.done(cx, call, Outcome::Ok),
+            CPU => self.commit(cx, call),
+            APPLIED => Next::reply(call, cx.answer(Outcome::Ok)),
             _ => {
                 self.statements[call.index() as usize] = None;
                 self.stop(cx, call);
@@ -400,6 +426,7 @@ impl Component for Database {
         self.door.clear(now);
         self.jobs.clear();
         self.statements.clear();
+        self.commits.clear();
     }
 
     fn begin_measuring(&mut self, now: Time) {

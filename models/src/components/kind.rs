@@ -17,6 +17,7 @@ use crate::law::Law;
 use crate::link::LinkSettings;
 use crate::listen::Closing;
 use crate::probes::ProbesSettings;
+use crate::replicating::Terms;
 use crate::restart::RestartSettings;
 use crate::shutdown::ShutdownSettings;
 
@@ -123,6 +124,13 @@ pub trait Kind: Component + Sized {
     fn replicas(settings: &Self::Settings) -> u32 {
         let _ = settings;
         1
+    }
+
+    /// What is said of its nodes together, where it is a store of several that are not alike: callers then come to its entrance
+    /// ([`crate::replicating`]), and its replicas are those nodes.
+    fn entrance(settings: &Self::Settings) -> Option<Terms> {
+        let _ = settings;
+        None
     }
 
     /// Region.

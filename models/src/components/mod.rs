@@ -19,6 +19,7 @@ use crate::demand::{Demand, Limits, Surroundings};
 use crate::hosts::HostsSettings;
 use crate::listen::Closing;
 use crate::probes::ProbesSettings;
+use crate::replicating::Terms;
 use crate::restart::RestartSettings;
 use crate::shutdown::ShutdownSettings;
 use kind::{Access, Answers, Ask, Checks, Kind, Links};

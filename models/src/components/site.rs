@@ -25,6 +25,11 @@ pub struct Site<'a> {
 }
 
 impl Site<'_> {
+    /// Where callers come to this component, where that is a node of its own.
+    pub fn entrance(&self) -> Option<NodeId> {
+        self.directory.components[self.component].entrance.map(|(node, _)| node)
+    }
+
     /// The operations of the scenario, by number.
     pub fn ops(&self) -> &[String] {
         &self.directory.ops

@@ -39,6 +39,10 @@ macro_rules! settings_by_kind {
             pub fn replicas(&self) -> u32 {
                 each_kind!(self, s, Part => <Part as Kind>::replicas(s))
             }
+            /// What is said of its nodes together, where it is a store of several that are not alike.
+            pub fn entrance(&self) -> Option<Terms> {
+                each_kind!(self, s, Part => <Part as Kind>::entrance(s))
+            }
             /// Region.
             pub fn region(&self) -> Option<&Spanned<Name>> {
                 each_kind!(self, s, Part => <Part as Kind>::region(s))

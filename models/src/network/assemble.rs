@@ -6,7 +6,7 @@ use std::sync::Arc;
 use settings::{CountDist, Name, Problem, Problems, Spanned};
 use sim_core::keys::AliasTable;
 use sim_core::random::{Key, Stream, hash};
-use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
+use sim_core::{Engine, GroupId, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
 use super::sockets;
@@ -16,10 +16,11 @@ use crate::components::ComponentSettings;
 use crate::components::site::Site;
 use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
 use crate::director::{Breaking, Director, Life, Planned, Probes};
-use crate::directory::{ConsumerEntry, Directory, LinkEntry};
+use crate::directory::{ComponentPlace, ConsumerEntry, Directory, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::probes::{self, Probe, ProbeSettings, ProbesSettings};
+use crate::replicating::{Entrance, EntrancePlan, Terms};
 use crate::scenario::Scenario;
 use crate::workloads::clients::Clients;
 use crate::workloads::polling::PollPlan;
@@ -211,6 +212,9 @@ fn listen(entry: &LinkEntry, hearing: Hearing, directory: &Directory, listeners:
     for target in &entry.targets {
         let Some(place) = target.nodes.first().and_then(|node| directory.place_of(*node)) else { continue };
         let comes_and_goes = place.is_probed || target.nodes.len() > target.replicas as usize;
+        if place.entrance.is_some() {
+            continue;
+        }
         if (hearing != Hearing::Members || comes_and_goes) && !groups.contains(&place.group) {
             groups.push(place.group);
             listeners.iter().for_each(|listener| engine.listen(*listener, place.group, hearing));
@@ -253,6 +257,25 @@ fn add_consumer(
     engine.add_node(Node::Consumer(Box::new(Consumer::new(plan))), entry.group, Some(replica));
 }
 
+/// The node that callers of a store of several nodes come to.
+fn add_entrance(
+    terms: Terms,
+    (node, group): (NodeId, GroupId),
+    place: &ComponentPlace,
+    directory: &Directory,
+    engine: &mut Engine<Node>,
+) {
+    let plan = EntrancePlan {
+        writes: directory.ops.iter().map(|op| terms.writes.contains(op)).collect(),
+        first: place.first,
+        has_clients: directory.carried.client,
+        terms,
+    };
+    let added = engine.add_node(Node::Entrance(Box::new(Entrance::new(plan))), group, None);
+    debug_assert_eq!(added, node);
+    engine.listen(node, place.group, Hearing::All);
+}
+
 pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>) {
     for (index, entry) in scenario.components.iter().enumerate() {
         let settings = &entry.value.settings;
@@ -262,6 +285,9 @@ pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, eng
         let (mut machines, name) = (Vec::new(), directory.components[index].name.clone());
         if !directory.ops_of_component(index).is_empty() {
             engine.keep_ops(directory.components[index].group, directory.ops.len());
+        }
+        if let (Some(terms), Some(entrance)) = (settings.entrance(), directory.components[index].entrance) {
+            add_entrance(terms, entrance, &directory.components[index], directory, engine);
         }
         for replica in 0..directory.components[index].slots {
             let node = NodeId(engine.node_count() as u32);

@@ -128,7 +128,7 @@ fn check_targets(scenario: &Scenario, directory: &Directory, problems: &mut Prob
         let links = settings.links();
         let targets = links.iter().flat_map(|(_, link)| &link.to);
         let found = targets.filter_map(|target| find_component(directory, name, target.to.as_str()));
-        let count: u64 = found.map(|to| u64::from(directory.components[to].replicas)).sum();
+        let count: u64 = found.map(|to| u64::from(directory.called_at(to).1)).sum();
         if count > u64::from(most) {
             let message = format!("`{name}` has {count} targets, and `max_targets` is {most}");
             let at = TreePath::of(&["components", name, "max_targets"]);

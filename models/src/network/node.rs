@@ -1,4 +1,4 @@
-//! The nodes of a network: the director of the faults, workloads, links, consumers, and one for each kind of component.
+//! The nodes of a network: the director of the faults, workloads, links, consumers, entrances, and one for each kind of component.
 
 use sim_core::{
     Ahead, Answer, Attempts, CallId, Coming, Component, Cx, Figures, News, Next, NodeId, Outcome, Settled, Sight, Time,
@@ -11,6 +11,7 @@ use crate::components::{self, ComponentSettings};
 use crate::consuming::Consumer;
 use crate::director::Director;
 use crate::link::Link;
+use crate::replicating::Entrance;
 use crate::workloads::Workload;
 
 /// Makes the type of the nodes and its static dispatch from the table of kinds.
@@ -27,6 +28,7 @@ macro_rules! nodes {
             Workload(Box<Workload>),
             Link(Box<Link>),
             Consumer(Box<Consumer>),
+            Entrance(Box<Entrance>),
             $($kind(Box<components::$module::$kind>),)*
         }
 
@@ -53,7 +55,8 @@ macro_rules! nodes {
             pub fn attempts(&self, link: usize) -> Option<&Attempts> {
                 match self {
                     $(Node::$kind(part) => part.attempts(link),)*
-                    Node::Director(_) | Node::Workload(_) | Node::Link(_) | Node::Consumer(_) => None,
+                    Node::Director(_) | Node::Workload(_) | Node::Link(_) => None,
+                    Node::Consumer(_) | Node::Entrance(_) => None,
                 }
             }
         }
@@ -65,6 +68,7 @@ macro_rules! nodes {
                     Node::Workload($part) => $result,
                     $(Node::$kind($part) => $result,)*
                     Node::Consumer($part) => $result,
+                    Node::Entrance($part) => $result,
                     Node::Director($part) => $result,
                 }
             };

@@ -132,6 +132,7 @@ impl Numbers<'_> {
         let settings = &entry.settings;
         let own_region = self.region(settings.region());
         let group = self.engine.add_group(name);
+        let entrance = settings.entrance().map(|_| (self.nodes(1), self.engine.add_group(&format!("{name}.replication"))));
         let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| self.link(name, l, s)).collect();
         settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
         let probed = settings.probes().into_iter().flat_map(ProbesSettings::all);
@@ -149,6 +150,7 @@ impl Numbers<'_> {
             kind: settings.kind(),
             group,
             first: NodeId(0),
+            entrance,
             replicas,
             is_staffed: is_staffed(self.scenario, name, settings),
             is_probed: settings.probes().is_some(),

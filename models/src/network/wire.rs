@@ -30,7 +30,8 @@ pub(super) fn wire(scenario: &Scenario, directory: &mut Directory, engine: &mut 
             let row = engine.add_path(path(settings.network.as_ref(), rtt));
             debug_assert_eq!(row as usize, paths.len() + 1);
             paths.push((caller.to_string(), link.to_string(), to.name.clone()));
-            let (nodes, replicas) = (directory.nodes_of(component).into(), to.replicas);
+            let (nodes, replicas) = directory.called_at(component);
+            let nodes = nodes.into();
             let closing = closing(scenario, to);
             targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closing });
         }
@@ -201,7 +202,8 @@ fn find_populations(
                         round_trip(scenario, directory, caller, to, onward.network.as_ref(), &target.to, problems);
                     let row = engine.add_path(path(onward.network.as_ref(), rtt));
                     paths.push((caller.to_string(), format!("{}.{name}", place.name), to.name.clone()));
-                    let (nodes, replicas) = (directory.nodes_of(to_at).into(), to.replicas);
+                    let (nodes, replicas) = directory.called_at(to_at);
+                    let nodes = nodes.into();
                     let closing = closing(scenario, to);
                     targets.push(Target { nodes, replicas, path: row, weight: target.weight, rtt, closing });
                 }
