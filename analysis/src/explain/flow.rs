@@ -61,6 +61,17 @@ impl Flows {
         self.requests.get(&data).copied().unwrap_or(0.0)
     }
 
+    /// The same where each call to a component for an operation is so many.
+    pub(super) fn of_part(&self, component: usize, per_call: &dyn Fn(&str) -> f64) -> Flows {
+        let mut part = self.clone();
+        for ((at, op, _), flow) in part.arrivals.iter_mut().filter(|((at, ..), _)| *at == component) {
+            debug_assert_eq!(*at, component);
+            let factor = per_call(op);
+            (flow.calls, flow.items) = (flow.calls * factor, flow.items * factor);
+        }
+        part
+    }
+
     /// Attempts a second over a link before its gates.
     pub(super) fn tried(&self, link: usize) -> f64 {
         self.over(link).map(|(_, asked)| asked.tried).sum()

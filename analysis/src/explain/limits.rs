@@ -7,6 +7,7 @@
 use models::demand::Demand;
 use models::law::Law;
 use models::policies::policy::Passes;
+use models::replicating::{Role, Terms};
 use serde::Serialize;
 
 use super::flow::{Asked, Flows};
@@ -238,6 +239,9 @@ impl<'g> Load<'g> {
         for component in 0..graph.components.len() {
             let limits = graph.components[component].limits();
             let (Some((_, workers)), false) = (limits.workers, limits.frees_while_waiting) else { continue };
+            if graph.components[component].entrance().is_some() {
+                continue;
+            }
             let Some(limit) = self.of_component(component).into_iter().next() else { continue };
             let what = format!("the {} of {}", limit.what, graph.name(component));
             let rate = Times::rate(component, self.fresh) / graph.replicas(component);
@@ -296,9 +300,52 @@ impl<'g> Load<'g> {
 
     /// The limits of a component, those of its links' pools apart.
     pub(super) fn of_component(&self, component: usize) -> Vec<Limit> {
+        match self.graph.components[component].entrance() {
+            // Which of its partitions are hot is not known.
+            Some(terms) => terms.roles().map_or(Vec::new(), |roles| {
+                roles.iter().flat_map(|role| self.of_role(component, &terms, role)).collect()
+            }),
+            None => self.of_replicas(component, self.graph.replicas(component)),
+        }
+    }
+
+    /// The limits of some nodes of a store whose nodes are not asked alike. Nothing is said of waits there.
+    fn of_role(&self, component: usize, terms: &Terms, role: &Role) -> Vec<Limit> {
+        let per_call = |op: &str| if terms.writes(op) { role.writes } else { role.reads };
+        let part = |flows: &Flows| flows.of_part(component, &per_call);
+        let (fresh, all, waiting) = (part(self.fresh), part(self.all), part(self.waiting));
+        let (rate, total) = (Times::rate(component, &fresh), Times::rate(component, self.fresh));
+        if rate <= 0.0 || role.nodes == 0 {
+            return Vec::new();
+        }
+        let hinders = self.ops(component).iter().any(|(op, _, items)| {
+            let at = |at_work: f64| self.bare.demand_with(component, op, *items, at_work).held_s();
+            at(2.0) > at(1.0)
+        });
+        let shares_cores = self.graph.components[component].limits().cores.is_some();
+        let load = Load {
+            graph: self.graph,
+            fresh: &fresh,
+            all: &all,
+            waiting: &waiting,
+            bare: self.bare,
+            loaded: self.bare,
+            has_rates: self.has_rates,
+            may_be_full: self.may_be_full || role.may_be_less,
+            may_be_more: self.may_be_more || role.may_be_more || hinders || shares_cores,
+        };
+        let mut limits = load.of_replicas(component, f64::from(role.nodes));
+        for limit in &mut limits {
+            limit.what = format!("{} at {}", limit.what, role.name);
+            // So many calls to the whole bring about what these can bear.
+            limit.ceiling_per_s = limit.ceiling_per_s.map(|ceiling| ceiling * total / rate);
+        }
+        limits
+    }
+
+    fn of_replicas(&self, component: usize, replicas: f64) -> Vec<Limit> {
         let graph = self.graph;
         let limits = graph.components[component].limits();
-        let replicas = graph.replicas(component);
         let rate = Times::rate(component, self.fresh);
         let mean = |work: f64| if rate > 0.0 { work / rate } else { f64::NAN };
         let mut found = Vec::new();

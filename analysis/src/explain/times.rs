@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use models::demand::{Demand, Outcomes, Surroundings};
 use models::law::Law;
+use models::replicating::Role;
 use sim_core::dist::Dist;
 
 pub(super) use calls::Over;
@@ -155,6 +156,19 @@ impl<'g> Times<'g> {
         flows.arrivals.iter().filter(|((at, _, _), _)| *at == component).map(|(_, flow)| flow.calls).sum()
     }
 
+    /// Among how many nodes alike the calls to a component are divided. Where nodes are not asked alike, so many as the busiest is one of.
+    fn nodes(&self, component: usize, flows: &Flows) -> f64 {
+        let replicas = self.graph.replicas(component);
+        let Some(terms) = self.graph.components[component].entrance() else { return replicas };
+        let Some(roles) = terms.roles() else { return replicas };
+        let of_role = |role: &Role| {
+            let per_call = |op: &str| if terms.writes(op) { role.writes } else { role.reads };
+            Times::rate(component, &flows.of_part(component, &per_call)) / f64::from(role.nodes.max(1))
+        };
+        let busiest = roles.iter().map(of_role).fold(0.0, f64::max);
+        if busiest > 0.0 { Times::rate(component, flows) / busiest } else { replicas }
+    }
+
     /// Cores that a replica's work is done on, and how busy they are on average.
     fn cores(&self, component: usize, bare: &Times<'_>, flows: &Flows) -> Option<(f64, f64)> {
         let graph = self.graph;
@@ -170,7 +184,7 @@ impl<'g> Times<'g> {
         let cores = limits.cores?;
         // Where no more can run at once than there are cores for, nothing is shared.
         let is_shared = limits.workers.is_none_or(|(_, workers)| f64::from(workers) > cores);
-        is_shared.then(|| (cores, busy(component) / graph.replicas(component)))
+        is_shared.then(|| (cores, busy(component) / self.nodes(component, flows)))
     }
 
     fn stretch(&self, component: usize) -> f64 {
@@ -203,7 +217,7 @@ impl<'g> Times<'g> {
         for _ in 0..100 {
             let held: f64 =
                 here.iter().map(|(op, calls)| calls * bare.demand_with(component, op, 1.0, at_work).held_s()).sum();
-            let next = (1.0 + held / self.graph.replicas(component)).min(f64::from(workers));
+            let next = (1.0 + held / self.nodes(component, flows)).min(f64::from(workers));
             if (next - at_work).abs() < 1e-9 {
                 break;
             }
@@ -223,7 +237,7 @@ impl<'g> Times<'g> {
             Some((_, workers)) if !limits.frees_while_waiting => {
                 // Calls that go round must not ask for this wait again.
                 self.waits.borrow_mut().insert(component, Law::always(0.0));
-                let rate = Times::rate(component, flows) / self.graph.replicas(component);
+                let rate = Times::rate(component, flows) / self.nodes(component, flows);
                 let scv = self.arrival_scv(component, flows).max(bare.bursts(flows).components[component]);
                 wait(workers, rate, &self.held(component, flows), scv)
             }
@@ -286,7 +300,7 @@ impl<'g> Times<'g> {
         });
         let scv = if calls > 0.0 { sum / calls } else { 1.0 };
         // What is dealt out at random is the more random the more it is dealt out among.
-        1.0 + (scv - 1.0) / self.graph.replicas(component)
+        1.0 + (scv - 1.0) / self.nodes(component, flows)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known without a run and what theory says, held against runs.
 
 mod advice;
+mod databases;
 mod examples;
 mod explain;
 #[path = "../../../lab/tests/it/harness.rs"]

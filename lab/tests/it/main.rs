@@ -14,6 +14,7 @@ mod completion;
 mod connections;
 mod corpus;
 mod coverage;
+mod databases;
 mod demand;
 mod differential;
 mod digests;

@@ -30,8 +30,9 @@ use super::site::Site;
 use crate::demand::{Demand, Limits, Outcomes, Surroundings};
 use crate::door::Door;
 use crate::law::Law;
+use crate::law::{Branch, side_by_side};
 use crate::link::{by_demand, sample};
-use crate::replicating::{self, APPLY, Terms};
+use crate::replicating::{self, APPLY, ReplicationSettings, Terms};
 
 pub use settings::{ContentionSettings, OperationSettings, Settings};
 
@@ -157,15 +158,19 @@ impl Kind for Database {
             (io, cpu) = (io.stretched(hindered), cpu.stretched(hindered));
         }
         let cpu_s = cpu.mean();
-        let held = io.then(&cpu.stretched(around.stretch));
-        Demand {
-            answer: Outcomes::ok(held.clone()),
-            held,
-            cpu_s,
-            piece_s: cpu_s,
-            cpu_at_once: 1.0,
-            ..Demand::default()
+        let mut held = io.then(&cpu.stretched(around.stretch));
+        let mut answer = held.clone();
+        if let Some(terms) = settings.terms() {
+            match terms.writes(op) {
+                // The leader's connection is held until enough copies have it.
+                true => {
+                    held = held.then(&copied(&terms));
+                    answer = held.clone();
+                }
+                false => answer = of_all(&held, terms.copies_for_read()),
+            }
         }
+        Demand { answer: Outcomes::ok(answer), held, cpu_s, piece_s: cpu_s, cpu_at_once: 1.0, ..Demand::default() }
     }
 
     fn check(settings: &Settings, checks: &mut Checks<'_>) {
@@ -361,6 +366,29 @@ impl Database {
         }
         self.door.shut();
     }
+}
+
+/// How long it takes until so many of the followers have a write that it is acknowledged.
+fn copied(terms: &Terms) -> Law {
+    let (followers, need) = (terms.copies() - 1, terms.copies_for_write() - 1);
+    let of = |replication: &ReplicationSettings| replication.lag.clone().or_else(|| replication.apply.clone());
+    match terms.replication.as_ref().and_then(of).filter(|_| need > 0) {
+        Some(lag) => {
+            let done = Law::of_durations(&lag.0);
+            let each = Branch { done, failed: Law::never(), starts: 0.0, count: u64::from(followers) };
+            side_by_side(&[each], u64::from(need)).0
+        }
+        None => Law::always(0.0),
+    }
+}
+
+/// How long it takes until all of so many have answered.
+fn of_all(one: &Law, count: u32) -> Law {
+    if count == 1 {
+        return one.clone();
+    }
+    let each = Branch { done: one.clone(), failed: Law::never(), starts: 0.0, count: u64::from(count) };
+    side_by_side(&[each], u64::from(count)).0
 }
 
 /// Notes something of a call in a table that grows when it is needed.

@@ -132,7 +132,8 @@ impl Numbers<'_> {
         let settings = &entry.settings;
         let own_region = self.region(settings.region());
         let group = self.engine.add_group(name);
-        let entrance = settings.entrance().map(|_| (self.nodes(1), self.engine.add_group(&format!("{name}.replication"))));
+        let entrance =
+            settings.entrance().map(|_| (self.nodes(1), self.engine.add_group(&format!("{name}.replication"))));
         let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| self.link(name, l, s)).collect();
         settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
         let probed = settings.probes().into_iter().flat_map(ProbesSettings::all);

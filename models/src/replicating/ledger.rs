@@ -206,7 +206,8 @@ mod tests {
 
     impl Twin {
         fn version(&self, key: u64, copy: u32) -> Number {
-            let has = |(_, write): &(usize, &(u64, Time, BTreeSet<u32>, bool))| write.0 == key && write.2.contains(&copy);
+            let has =
+                |(_, write): &(usize, &(u64, Time, BTreeSet<u32>, bool))| write.0 == key && write.2.contains(&copy);
             self.writes.iter().enumerate().filter(has).map(|(at, _)| at as u64 + 1).max().unwrap_or(0)
         }
 

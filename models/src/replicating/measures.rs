@@ -13,7 +13,8 @@ const STALE_READS: Figure = Figure::count(
     "stale_reads",
     "Reads answered with a value although a newer write of the same key had been acknowledged before they began; only with `replication`.",
 );
-const STALE_SHARE: Figure = Figure::share("stale_share", "Share of the reads that were stale; only with `replication`.");
+const STALE_SHARE: Figure =
+    Figure::share("stale_share", "Share of the reads that were stale; only with `replication`.");
 const STALE_AGE: Figure = Figure::times(
     "stale_age",
     "How long ago the value had been replaced when a read was answered with it; only with `replication`.",

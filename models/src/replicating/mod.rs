@@ -30,9 +30,7 @@ use sim_core::calendar::AlarmId;
 use sim_core::figures::Set;
 use sim_core::random::Key;
 use sim_core::slab::Slab;
-use sim_core::{
-    Answer, CallId, Component, Cx, Figures, Happens, News, Next, NodeId, Outcome, Span, Time, Timer, To,
-};
+use sim_core::{Answer, CallId, Component, Cx, Figures, Happens, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
 use following::Due;
 use ledger::{Ledger, Number};
@@ -41,7 +39,7 @@ use sessions::{Seen, Sessions};
 
 pub use settings::{
     ConsistencySettings, FailoverSettings, ModeSettings, PartitionsSettings, QuorumSettings, ReadFromSettings,
-    ReadYourWritesSettings, ReplicationSettings, Terms,
+    ReadYourWritesSettings, ReplicationSettings, Role, Terms,
 };
 
 /// The figures of all that has an entrance.
@@ -478,9 +476,7 @@ impl Entrance {
             return;
         }
         let mut sessions = std::mem::take(&mut self.sessions);
-        sessions.forget(|key, number| {
-            number <= self.parts[self.part_of_kept(key) as usize].ledger.everywhere_up_to()
-        });
+        sessions.forget(|key, number| number <= self.parts[self.part_of_kept(key) as usize].ledger.everywhere_up_to());
         self.sessions = sessions;
         self.tokens.forget(|part, number| number <= self.parts[part as usize].ledger.everywhere_up_to());
     }

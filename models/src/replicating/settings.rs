@@ -130,6 +130,23 @@ pub struct PartitionsSettings {
     pub salt: u32,
 }
 
+/// Nodes that are asked alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Role {
+    /// What they are.
+    pub name: &'static str,
+    /// How many.
+    pub nodes: u32,
+    /// How many calls a write makes to all of them.
+    pub writes: f64,
+    /// How many calls a read makes to all of them, as far as that is known.
+    pub reads: f64,
+    /// More may come than that.
+    pub may_be_more: bool,
+    /// Less may come than that.
+    pub may_be_less: bool,
+}
+
 /// All of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Terms {
@@ -169,6 +186,47 @@ impl Terms {
             (ReadFromSettings::Quorum, Some(ModeSettings::Quorum(quorum))) => quorum.read.unwrap_or(1),
             _ => 1,
         }
+    }
+
+    /// Who is asked for what while all are up; `None` where that depends on the keys.
+    pub fn roles(&self) -> Option<Vec<Role>> {
+        if self.partitions.count > 1 {
+            return None;
+        }
+        let (followers, copies) = (self.copies() - 1, f64::from(self.copies()));
+        let (at_leader, at_followers) = match self.reads {
+            ReadFromSettings::Leader => (1.0, 0.0),
+            ReadFromSettings::Replica => (0.0, 1.0),
+            ReadFromSettings::Quorum => {
+                let asked = f64::from(self.copies_for_read());
+                (asked / copies, asked * f64::from(followers) / copies)
+            }
+            ReadFromSettings::Nearest(never) => match never {},
+        };
+        // Clients that a follower is not far enough for are answered by the leader.
+        let moves = self.consistency.is_about_clients();
+        let leader = Role {
+            name: "the leader",
+            nodes: 1,
+            writes: 1.0,
+            reads: at_leader,
+            may_be_more: moves,
+            may_be_less: false,
+        };
+        let follows = Role {
+            name: "followers",
+            nodes: followers,
+            writes: 0.0,
+            reads: at_followers,
+            may_be_more: false,
+            may_be_less: moves,
+        };
+        Some(vec![leader, follows])
+    }
+
+    /// Whether an operation writes.
+    pub fn writes(&self, op: &str) -> bool {
+        self.writes.iter().any(|write| write == op)
     }
 
     /// How many nodes must be there for one of them to become the leader: with a quorum, so many that one of them has each acknowledged

@@ -35,7 +35,9 @@ pub(super) fn choosers(finder: &mut Finder<'_, '_>) {
         };
         let finds_out = chooser.map_or(link.settings.health_check.is_some(), |c| graph.components[c].finds_out());
         // Whom DNS says is chosen by DNS.
-        let ways: Vec<_> = link.ways.iter().take_while(|way| !way.directs).collect();
+        let ways = link.ways.iter().take_while(|way| !way.directs);
+        // An entrance knows its nodes.
+        let ways: Vec<_> = ways.filter(|way| graph.components[way.component].entrance().is_none()).collect();
         // Where all die together, nobody is left to choose.
         let toll = |component: usize| dying.get(&component).map_or(Toll::Nobody, |(toll, _)| *toll);
         let lives_on = |component: usize| match toll(component) {

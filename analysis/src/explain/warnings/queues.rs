@@ -99,7 +99,9 @@ pub(super) fn unbounded(finder: &mut Finder<'_, '_>) {
         let name = graph.name(component);
         let path = finder.component_path(component);
         // What is served within half of the callers' patience; as many as are at work where they have no end of it.
-        let served_in = finder.ways.patience_with(graph, component).and_then(|(patience_s, _)| {
+        let are_alike = graph.components[component].entrance().is_none();
+        let patience = finder.ways.patience_with(graph, component).filter(|_| are_alike);
+        let served_in = patience.and_then(|(patience_s, _)| {
             let served = served_per_s(finder, component)? / graph.replicas(component) * patience_s / 2.0;
             Some((served - f64::from(workers)).max(served / 2.0).floor().max(1.0))
         });
@@ -151,8 +153,8 @@ pub(super) fn outlives_callers(finder: &mut Finder<'_, '_>) {
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
         let Waiting::UpTo(places) = limits.waiting else { continue };
-        // Nobody waits for messages to be processed.
-        if graph.components[component].hands_out().is_some() {
+        // Nobody waits for messages to be processed; and nodes that are not asked alike are not full alike.
+        if graph.components[component].hands_out().is_some() || graph.components[component].entrance().is_some() {
             continue;
         }
         let (Some((patience_s, by)), Some(served)) =
@@ -215,6 +217,9 @@ pub(super) fn pools(finder: &mut Finder<'_, '_>) {
     for component in 0..graph.components.len() {
         let limits = graph.components[component].limits();
         let (true, Some((_, workers))) = (limits.is_connections, limits.workers) else { continue };
+        if graph.components[component].entrance().is_some() {
+            continue;
+        }
         let there = u64::from(workers) * graph.replicas(component) as u64;
         let pools: Vec<_> = graph.links_to(component).filter(|link| link.settings.pool.is_some()).collect();
         let size = |link: &super::super::graph::LinkAt<'_>| {

@@ -72,6 +72,9 @@ pub(super) fn spare(finder: &mut Finder<'_, '_>) {
         return;
     }
     for loss in losses(finder) {
+        if finder.graph.components[loss.component].entrance().is_some() {
+            continue;
+        }
         let name = finder.graph.name(loss.component);
         let tightest = finder.load.of_component(loss.component).into_iter();
         let Some(limit) = tightest.reduce(|most, one| if one.unwaited > most.unwaited { one } else { most }) else {
