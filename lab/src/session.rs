@@ -400,7 +400,7 @@ impl Session {
         self.report_of(self.network.directory.consumers_of(component), &mut together.figures);
         self.report_of_staff(component, &mut together.figures);
         let entrance = self.network.directory.components[component].entrance;
-        self.report_of(entrance.map(|(node, _)| node), &mut together.figures);
+        self.report_of(entrance.map(|entrance| entrance.node), &mut together.figures);
         together
     }
 

@@ -12,6 +12,12 @@ pub const OF_MEMORY: u64 = 1;
 /// Its work stands still for so many nanoseconds.
 pub const STANDS_STILL: u8 = 1;
 
+/// The process dies through a fault, and does not come up before [`RETURNS`].
+pub const FAILS: u8 = 2;
+
+/// What a process died of by [`FAILS`] is over.
+pub const RETURNS: u8 = 3;
+
 /// Recorded of a process that is killed for its memory.
 pub static OOM_KILLED: Happens = Happens {
     name: "oom_killed",

@@ -58,6 +58,22 @@ pub fn share_of(change: u32) -> Option<Share> {
     is_it.then_some(if change & FILLED == 0 { Share::Forgotten(share) } else { Share::Filled(share) })
 }
 
+/// Bits of the numbers by which an entrance is told of its leaders.
+const DIES: u32 = 1 << 29;
+const OF_PARTITION: u32 = 1 << 12;
+
+/// What an entrance is told by a fault when the leader of a partition, or of all, is to die, and when those that have are to come back.
+pub fn of_leader(fault: u32, dies: bool, partition: Option<u32>) -> u32 {
+    let partition = partition.map_or(0, |partition| (partition + 1) % OF_PARTITION);
+    MOVE | if dies { DIES } else { 0 } | (fault % (DIES / OF_PARTITION)) * OF_PARTITION | partition
+}
+
+/// The reverse of [`of_leader`].
+pub fn about_leader(change: u32) -> Option<(u32, bool, Option<u32>)> {
+    let (fault, partition) = ((change & (DIES - 1)) / OF_PARTITION, change % OF_PARTITION);
+    (change & (MOVE | ALL) == MOVE).then_some((fault, change & DIES != 0, partition.checked_sub(1)))
+}
+
 /// The number under which what fault number `fault` sets is prepared.
 pub fn change_of(fault: u32) -> u32 {
     2 * fault + 1
@@ -80,6 +96,10 @@ mod tests {
         for other in [FORGET, ARRIVED, change_of(0), undo_of(99_999)] {
             assert_eq!((moved_to(other), share_of(other)), (None, None));
         }
+        for (fault, dies, partition) in [(0, true, None), (17, false, Some(0)), (99_999, true, Some(4094))] {
+            assert_eq!(about_leader(of_leader(fault, dies, partition)), Some((fault, dies, partition)));
+        }
+        assert_eq!((about_leader(change_of(7)), about_leader(FORGET)), (None, None));
         for share in [Share::Forgotten(0.25), Share::Forgotten(0.0), Share::Filled(1.0), Share::Filled(0.000_001)] {
             assert_eq!((share_of(of_share(share)), moved_to(of_share(share))), (Some(share), None));
         }

@@ -13,11 +13,11 @@ use sim_core::{
     Answer, CallId, Component, Cx, Death, Figures, GroupId, Happens, News, Next, NodeId, Order, Span, Time, Timer,
 };
 
-use crate::appeals::{DIES, OF_MEMORY, OOM_KILLED, STANDS_STILL};
+use crate::appeals::{DIES, FAILS, OF_MEMORY, OOM_KILLED, RETURNS, STANDS_STILL};
 use crate::autoscale::AutoscaleSettings;
 use crate::faults::Acting;
 use crate::faults::fault::{Aftermath, Staffing, Whom};
-use crate::faults::kill::{REPLICA_REPLACED, bring_up, take_down};
+use crate::faults::kill::{REPLICA_KILLED, REPLICA_REPLACED, REPLICA_STARTED, bring_up, take_down};
 use crate::fleet::{Fleet, Membership};
 use crate::restart::{RestartSettings, Restarts};
 use crate::shutdown::ShutdownSettings;
@@ -466,6 +466,8 @@ impl Component for Director {
     fn on_asked(&mut self, cx: &mut Cx<'_>, of: NodeId, what: u8, data: u64) {
         match what {
             DIES => self.dies(cx, of, data == OF_MEMORY),
+            FAILS => take_down(cx, of, Death::Process, &REPLICA_KILLED),
+            RETURNS => bring_up(cx, of, Death::Process, &REPLICA_STARTED),
             STANDS_STILL if data > 0 => {
                 cx.order(Order::Pause(of));
                 cx.chore_after(data, Timer { what: RESUME, data: u64::from(of.0) });

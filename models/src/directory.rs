@@ -61,6 +61,17 @@ pub struct Population {
     pub targets: Vec<Target>,
 }
 
+/// The node that callers of a store of several nodes come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntrancePlace {
+    /// The node.
+    pub node: NodeId,
+    /// The group that it belongs to.
+    pub group: GroupId,
+    /// Copies of each part of the data; the nodes of one part follow those of another.
+    pub copies: u32,
+}
+
 /// A component in the directory.
 #[derive(Clone, Debug)]
 pub struct ComponentPlace {
@@ -73,7 +84,7 @@ pub struct ComponentPlace {
     /// Node of the first replica; the others follow, each with its links and consumers behind it.
     pub first: NodeId,
     /// The node that callers come to and the group that it belongs to, where that is none of the replicas; it lies before the first.
-    pub entrance: Option<(NodeId, GroupId)>,
+    pub entrance: Option<EntrancePlace>,
     /// How many replicas at the start.
     pub replicas: u32,
     /// Whether replicas come and go on purpose: by `scale`, `deploy` or `autoscale`.
@@ -131,7 +142,7 @@ impl ComponentPlace {
 
     /// The first of its nodes.
     fn begins(&self) -> NodeId {
-        self.entrance.map_or(self.first, |(node, _)| node)
+        self.entrance.map_or(self.first, |entrance| entrance.node)
     }
 
     /// So many nodes lie between one replica and the next.
@@ -229,7 +240,7 @@ impl Directory {
     pub fn called_at(&self, component: usize) -> (Vec<NodeId>, u32) {
         let place = &self.components[component];
         match place.entrance {
-            Some((node, _)) => (vec![node], 1),
+            Some(entrance) => (vec![entrance.node], 1),
             None => (self.nodes_of(component), place.replicas),
         }
     }

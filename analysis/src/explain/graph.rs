@@ -149,7 +149,7 @@ impl<'a> Graph<'a> {
 
     fn ways(&self, caller: Caller, link: &LinkEntry, settings: &LinkSettings) -> Vec<Way> {
         let is_at = |node: NodeId, place: &ComponentPlace| {
-            place.first == node || place.entrance.is_some_and(|(entrance, _)| entrance == node)
+            place.first == node || place.entrance.is_some_and(|entrance| entrance.node == node)
         };
         let of_node = |node: NodeId| self.directory.components.iter().position(|place| is_at(node, place));
         let of_target = |target: &models::link::Target| target.nodes.first().and_then(|node| of_node(*node));

@@ -27,7 +27,7 @@ pub struct Site<'a> {
 impl Site<'_> {
     /// Where callers come to this component, where that is a node of its own.
     pub fn entrance(&self) -> Option<NodeId> {
-        self.directory.components[self.component].entrance.map(|(node, _)| node)
+        self.directory.components[self.component].entrance.map(|entrance| entrance.node)
     }
 
     /// The operations of the scenario, by number.

@@ -55,6 +55,11 @@ pub trait Fault: Setting {
         None
     }
 
+    /// What it keeps from reaching copies of data in time, which their entrance gets ready for.
+    fn keeps_behind(&self) -> Option<KeptBehind<'_>> {
+        None
+    }
+
     /// Whether what it strikes comes back by itself; `is_replaced` tells of a component whether its replicas are replaced.
     fn comes_back(&self, is_replaced: &dyn Fn(&str) -> bool) -> bool {
         let _ = is_replaced;
@@ -71,6 +76,17 @@ pub struct Staffs<'a> {
     pub replicas: Option<u32>,
     /// How many more there may be meanwhile.
     pub surge: Option<ShareOrCount>,
+}
+
+/// Copies of data that are kept behind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptBehind<'a> {
+    /// The component.
+    pub component: &'a str,
+    /// Only the copy that this node has; all if not written.
+    pub replica: Option<u32>,
+    /// By how much.
+    pub lag: Span,
 }
 
 /// How many replicas of a component die.

@@ -17,8 +17,8 @@ pub struct Settings {
     pub replica: Option<u32>,
 }
 
-pub(super) static REPLICA_KILLED: Happens = Happens { name: "replica_killed", doc: "A fault killed the replica." };
-pub(super) static REPLICA_STARTED: Happens = Happens { name: "replica_started", doc: "The replica is up again." };
+pub(crate) static REPLICA_KILLED: Happens = Happens { name: "replica_killed", doc: "A fault killed the replica." };
+pub(crate) static REPLICA_STARTED: Happens = Happens { name: "replica_started", doc: "The replica is up again." };
 pub(crate) static REPLICA_REPLACED: Happens =
     Happens { name: "replica_replaced", doc: "A new replica took the place of a killed one." };
 

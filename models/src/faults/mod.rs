@@ -8,7 +8,7 @@ use settings::{Duration, Name, Setting, SignedDuration};
 use sim_core::{Cx, Happens, NodeId, Span};
 
 use crate::policies::not_yet::NotYet;
-use fault::{Act, Aftermath, Fault, Scene, Staffing, Staffs, Toll, Whom};
+use fault::{Act, Aftermath, Fault, KeptBehind, Scene, Staffing, Staffs, Toll, Whom};
 
 pub mod cpu_steal;
 pub mod deploy;
@@ -18,10 +18,12 @@ pub mod fault;
 pub mod flush;
 pub mod host_down;
 pub mod kill;
+pub mod leader_failover;
 pub mod network;
 pub mod partition;
 pub mod pause;
 pub mod redrive;
+pub mod replica_lag;
 pub mod restart;
 pub mod scale;
 pub mod set;
@@ -158,6 +160,10 @@ in_time! {
     CpuSteal => cpu_steal,
     /// The load rises.
     Surge => surge,
+    /// Followers of a database fall behind.
+    ReplicaLag => replica_lag,
+    /// The leader of a database dies.
+    LeaderFailover => leader_failover,
     ; faults and events:
     /// A cache loses everything, or a share.
     Flush => flush,
@@ -176,12 +182,8 @@ in_time! {
     /// All replicas are replaced by new ones, some at a time.
     Deploy => deploy,
     ; faults not yet:
-    /// A replica of a database falls behind.
-    ReplicaLag,
     /// Partitions change hands.
     Rebalance,
-    /// The leader of a database dies.
-    LeaderFailover,
     ; events not yet:
 }
 
@@ -204,6 +206,11 @@ impl<'a> What<'a> {
     /// Whether calls that come to what it strikes wait until it ends.
     pub fn keeps_calls_waiting(self) -> bool {
         each_what!(self, one => one.keeps_calls_waiting())
+    }
+
+    /// What it keeps from reaching copies of data in time.
+    pub fn keeps_behind(self) -> Option<KeptBehind<'a>> {
+        each_what!(self, one => one.keeps_behind())
     }
 
     /// Whether nobody answers for what it strikes ([`Fault::silences`]).

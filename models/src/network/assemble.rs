@@ -6,7 +6,7 @@ use std::sync::Arc;
 use settings::{CountDist, Name, Problem, Problems, Spanned};
 use sim_core::keys::AliasTable;
 use sim_core::random::{Key, Stream, hash};
-use sim_core::{Engine, GroupId, Hearing, NodeId, Profile, Span, Time};
+use sim_core::{Engine, Hearing, NodeId, Profile, Span, Time};
 
 use super::node::Node;
 use super::sockets;
@@ -16,7 +16,7 @@ use crate::components::ComponentSettings;
 use crate::components::site::Site;
 use crate::consuming::{ConsumeSettings, Consumer, ConsumerPlan, Manner};
 use crate::director::{Breaking, Director, Life, Planned, Probes};
-use crate::directory::{ComponentPlace, ConsumerEntry, Directory, LinkEntry};
+use crate::directory::{ComponentPlace, ConsumerEntry, Directory, EntrancePlace, LinkEntry};
 use crate::faults::fault::Scene;
 use crate::link::{Link, LinkPlan, LinkSettings};
 use crate::probes::{self, Probe, ProbeSettings, ProbesSettings};
@@ -257,10 +257,22 @@ fn add_consumer(
     engine.add_node(Node::Consumer(Box::new(Consumer::new(plan))), entry.group, Some(replica));
 }
 
+/// Entrances get ready for the faults that keep copies behind.
+pub(super) fn prepare_lags(scenario: &Scenario, directory: &Directory, engine: &mut Engine<Node>) {
+    for (number, timed) in scenario.timed().into_iter().enumerate() {
+        let Some(behind) = timed.what.keeps_behind() else { continue };
+        let place = directory.component(behind.component).map(|at| &directory.components[at]);
+        let Some(entrance) = place.and_then(|place| place.entrance) else { continue };
+        if let Node::Entrance(entrance) = engine.node_mut(entrance.node) {
+            entrance.prepare_lag(number as u32, behind.replica, behind.lag);
+        }
+    }
+}
+
 /// The node that callers of a store of several nodes come to.
 fn add_entrance(
     terms: Terms,
-    (node, group): (NodeId, GroupId),
+    entrance: EntrancePlace,
     place: &ComponentPlace,
     directory: &Directory,
     engine: &mut Engine<Node>,
@@ -271,9 +283,9 @@ fn add_entrance(
         has_clients: directory.carried.client,
         terms,
     };
-    let added = engine.add_node(Node::Entrance(Box::new(Entrance::new(plan))), group, None);
-    debug_assert_eq!(added, node);
-    engine.listen(node, place.group, Hearing::All);
+    let added = engine.add_node(Node::Entrance(Box::new(Entrance::new(plan))), entrance.group, None);
+    debug_assert_eq!(added, entrance.node);
+    engine.listen(entrance.node, place.group, Hearing::All);
 }
 
 pub(super) fn add_components(scenario: &Scenario, directory: &mut Directory, engine: &mut Engine<Node>) {

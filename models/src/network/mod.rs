@@ -88,6 +88,7 @@ pub fn build(
         return None;
     }
     changes::prepare_changes(changed, &directory, &mut engine);
+    assemble::prepare_lags(scenario, &directory, &mut engine);
     for fault in scenario.faults.iter().filter(|fault| fault.value.what.what().keeps_calls_waiting()) {
         let targets = fault.value.what.what().targets();
         let struck = targets.iter().filter_map(|target| directory.component(target));

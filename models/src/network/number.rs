@@ -11,7 +11,9 @@ use super::bounds::OPS_MAX;
 use super::layout::{is_staffed, slots, wanted};
 use super::node::Node;
 use crate::consuming::ConsumeSettings;
-use crate::directory::{ComponentPlace, ConsumerEntry, Directory, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace};
+use crate::directory::{
+    ComponentPlace, ConsumerEntry, Directory, EntrancePlace, HostGroup, LinkEntry, WORKLOAD_LINK, WorkloadPlace,
+};
 use crate::hosts::place_in_memory;
 use crate::link::LinkSettings;
 use crate::probes::ProbesSettings;
@@ -132,8 +134,11 @@ impl Numbers<'_> {
         let settings = &entry.settings;
         let own_region = self.region(settings.region());
         let group = self.engine.add_group(name);
-        let entrance =
-            settings.entrance().map(|_| (self.nodes(1), self.engine.add_group(&format!("{name}.replication"))));
+        let entrance = settings.entrance().map(|terms| EntrancePlace {
+            node: self.nodes(1),
+            group: self.engine.add_group(&format!("{name}.replication")),
+            copies: terms.copies(),
+        });
         let links: Vec<LinkEntry> = settings.links().into_iter().map(|(l, s)| self.link(name, l, s)).collect();
         settings.asks().iter().filter_map(|ask| ask.op).for_each(|op| self.add_op(op.as_str()));
         let probed = settings.probes().into_iter().flat_map(ProbesSettings::all);

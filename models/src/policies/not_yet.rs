@@ -33,9 +33,7 @@ pub const NEAREST: &[(&str, &str, &str)] = &[
     ("key", "zipf", "a key of the workload's `requests`, which calls carry on"),
     ("key", "hot", "a key of the workload's `requests`, which calls carry on"),
     ("key", "sequential", "a key of the workload's `requests`, which calls carry on"),
-    ("faults", "replica_lag", "the fault `slow`"),
     ("faults", "rebalance", "the fault `pause`"),
-    ("faults", "leader_failover", "the fault `pause` or `kill` of the database"),
 ];
 
 fn problem(span: Span, word: &str, path: &Path) -> Problem {

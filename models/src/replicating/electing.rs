@@ -2,10 +2,32 @@
 
 use sim_core::{Class, Cx, Outcome, Timer};
 
+use crate::appeals::{FAILS, RETURNS};
+
 use super::measures::{LEADER_ELECTED, LEADER_LOST, WRITES_LOST};
 use super::{ELECTED, Entrance, NOTICED};
 
 impl Entrance {
+    /// A fault lets leaders die.
+    pub(super) fn kill_leaders(&mut self, cx: &mut Cx<'_>, fault: u32, partition: Option<u32>) {
+        for part in (0..self.parts.len() as u32).filter(|part| partition.is_none_or(|one| one == *part)) {
+            let of = &self.parts[part as usize];
+            if let Some(leader) = of.leader.filter(|leader| of.is_up[*leader as usize]) {
+                let node = self.node(part, leader);
+                self.struck.push((fault, node));
+                cx.ask_supervisor_about(node, FAILS, 0);
+            }
+        }
+    }
+
+    /// What a fault has struck comes back.
+    pub(super) fn return_struck(&mut self, cx: &mut Cx<'_>, fault: u32) {
+        let (back, still) = std::mem::take(&mut self.struck).into_iter().partition(|(by, _)| *by == fault);
+        self.struck = still;
+        let back: Vec<_> = back;
+        back.into_iter().for_each(|(_, node)| cx.ask_supervisor_about(node, RETURNS, 0));
+    }
+
     pub(super) fn goes_down(&mut self, cx: &mut Cx<'_>, part: u32, copy: u32) {
         let of = &mut self.parts[part as usize];
         of.is_up[copy as usize] = false;

@@ -65,6 +65,20 @@ impl Entrance {
         }
     }
 
+    /// A fault keeps copies behind from now on, or does so no more.
+    pub(super) fn keep_behind(&mut self, cx: &mut Cx<'_>, replica: Option<u32>, lag: Span, begins: bool) {
+        let copies = self.plan.terms.copies();
+        for nth in (0..copies * self.parts.len() as u32).filter(|nth| replica.is_none_or(|one| one == *nth)) {
+            let (part, copy) = (nth / copies, nth % copies);
+            let held = &mut self.parts[part as usize].held_behind[copy as usize];
+            *held = if begins { held.saturating_add(lag) } else { held.saturating_sub(lag) };
+            if !begins && self.applies() {
+                self.parts[part as usize].epochs[copy as usize] += 1;
+                self.apply_next(cx, part, copy);
+            }
+        }
+    }
+
     /// What is due reaches whom it set out for.
     pub(super) fn arrive(&mut self, cx: &mut Cx<'_>) {
         while let Some(((at, _), due)) = self.due.first_key_value().map(|(at, due)| (*at, *due)) {

@@ -32,6 +32,7 @@ use sim_core::random::Key;
 use sim_core::slab::Slab;
 use sim_core::{Answer, CallId, Component, Cx, Figures, Happens, News, Next, NodeId, Outcome, Span, Time, Timer, To};
 
+use crate::change_numbers::about_leader;
 use following::Due;
 use ledger::{Ledger, Number};
 use measures::Measures;
@@ -142,6 +143,10 @@ pub struct Entrance {
     tokens: Sessions,
     /// Clients that wrote lately, oldest first, and when each did last.
     writers: (VecDeque<(Time, u64)>, BTreeMap<u64, Time>),
+    /// Nodes that died through faults, with the fault's number.
+    struck: Vec<(u32, NodeId)>,
+    /// What faults keep behind, by their numbers: which copy, or all, and by how much.
+    lags: BTreeMap<u32, (Option<u32>, Span)>,
     measures: Measures,
 }
 
@@ -173,8 +178,15 @@ impl Entrance {
             sessions: Sessions::default(),
             tokens: Sessions::default(),
             writers: (VecDeque::new(), BTreeMap::new()),
+            struck: Vec::new(),
+            lags: BTreeMap::new(),
             measures: Measures::default(),
         }
+    }
+
+    /// Gets ready for a fault that keeps copies behind.
+    pub fn prepare_lag(&mut self, fault: u32, replica: Option<u32>, lag: Span) {
+        self.lags.insert(fault, (replica, lag));
     }
 
     fn node(&self, part: u32, copy: u32) -> NodeId {
@@ -581,6 +593,19 @@ impl Component for Entrance {
 
     fn begin_measuring(&mut self, _now: Time) {
         self.measures = Measures::default();
+    }
+
+    fn adopt(&mut self, cx: &mut Cx<'_>, change: u32) -> bool {
+        match about_leader(change) {
+            Some((fault, true, partition)) => self.kill_leaders(cx, fault, partition),
+            Some((fault, false, _)) => self.return_struck(cx, fault),
+            None => {
+                let begun = self.lags.get(&(change.saturating_sub(1) / 2)).copied();
+                let Some((replica, lag)) = begun else { return false };
+                self.keep_behind(cx, replica, lag, change % 2 == 1);
+            }
+        }
+        true
     }
 
     fn figures(&self, _now: Time, figures: &mut Figures) {
