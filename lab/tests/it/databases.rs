@@ -1,18 +1,19 @@
 //! Databases of several nodes: what followers have, whom reads ask, what a failover loses, with figures derived by hand.
 
 use lab::result::RunResult;
+use rayon::prelude::*;
 
 use crate::harness::{load, run_loaded};
 use crate::kinds::refused;
 
-/// Clients that write one key at 2/s and read it at 100/s, and a database that takes next to no time.
+/// Clients that write one key at 2/s and read it at 20/s, and a database that takes next to no time.
 fn scenario(database: &str, more: &str) -> String {
     format!(
         "version: 1
 run: {{duration: 1000s, warmup: 10s}}
 workloads:
   w: {{arrivals: {{poisson: 2/s}}, requests: [{{op: write, key: {{constant: 1}}}}], call: db}}
-  r: {{arrivals: {{poisson: 100/s}}, requests: [{{op: read, key: {{constant: 1}}}}], call: db}}
+  r: {{arrivals: {{poisson: 20/s}}, requests: [{{op: read, key: {{constant: 1}}}}], call: db}}
 components:
   db: {{kind: database, operations: {{default: 10us}}, write_ops: [write], {database}}}
 {more}"
@@ -24,12 +25,17 @@ fn run(database: &str, more: &str, seed: u64) -> RunResult {
 }
 
 fn own(result: &RunResult, figure: &str) -> f64 {
-    result.components["db"].own[figure]
+    result.components["db"].own.value(figure).unwrap_or_else(|| panic!("there is no {figure}"))
+}
+
+/// What a figure is for each of eight seeds.
+fn over_seeds<T: Send>(of: impl Fn(u64) -> T + Sync + Send) -> Vec<T> {
+    (1..=8_u64).into_par_iter().map(of).collect()
 }
 
 /// Asserts that the mean over seeds is as expected.
 fn assert_mean(database: &str, figure: &str, expected: f64, within: f64) {
-    let found: f64 = (1..=8).map(|seed| own(&run(database, "", seed), figure)).sum::<f64>() / 8.0;
+    let found: f64 = over_seeds(|seed| own(&run(database, "", seed), figure)).iter().sum::<f64>() / 8.0;
     assert!((found - expected).abs() <= within * expected, "{database}: {figure} is {found} instead of {expected}");
 }
 
@@ -54,7 +60,7 @@ fn reads_from_the_leader_are_never_stale_while_it_lives() {
     for seed in 1..=8 {
         let result = run("replication: {replicas: 2, lag: 500ms}", "", seed);
         assert_eq!((own(&result, "stale_reads"), own(&result, "leader_reads")), (0.0, 1.0));
-        assert!(own(&result, "reads") > 90_000.0);
+        assert!(own(&result, "reads") > 18_000.0);
     }
 }
 
@@ -84,4 +90,148 @@ fn what_is_said_of_several_nodes_must_make_sense() {
     let plain = scenario("replication: {replicas: 2, lag: 1ms}", "");
     let problems = refused(&plain.replace("write_ops: [write], ", ""));
     assert_eq!(problems, ["`replication` needs to know which operations write"]);
+}
+
+/// A follower that applies 100/s writes is a queue: M/M/1 at 50/s, so that a write is 1/(100 − 50) = 20 ms behind; and at 150/s it falls
+/// behind by 50 writes a second.
+#[test]
+fn a_follower_that_applies_more_slowly_than_is_written_falls_behind() {
+    let of = |rate: &str, seed: u64| {
+        let replication = "read_from: replica, replication: {replicas: 2, apply: {exp: 10ms}}";
+        let yaml = scenario(replication, "").replace("poisson: 2/s", rate).replace("duration: 1000s", "duration: 200s");
+        run_loaded(&load(&yaml), seed)
+    };
+    let lags = over_seeds(|seed| own(&of("poisson: 50/s", seed), "lag.mean"));
+    let mean = lags.iter().sum::<f64>() / 8.0;
+    assert!((mean / 0.020 - 1.0).abs() < 0.05, "{lags:?}");
+    for behind in over_seeds(|seed| own(&of("poisson: 150/s", seed), "behind")) {
+        // Two followers, 210 s with the warm-up; the standard deviation of each is sqrt(250·210) = 230.
+        assert!((behind / 2.0 - 50.0 * 210.0).abs() < 1000.0, "{behind}");
+    }
+}
+
+/// While a write is at W of N nodes, a read that asks R of them misses it with probability C(N − W, R)/C(N, R).
+#[test]
+fn quorums_that_do_not_meet_miss_as_often_as_theory_says() {
+    for (read, misses) in [(1, 4.0 / 5.0), (2, 6.0 / 10.0), (3, 4.0 / 10.0), (5, 0.0)] {
+        let database = format!(
+            "read_from: quorum, replication: {{replicas: 4, lag: 200ms, mode: {{quorum: {{write: 1, read: {read}}}}}}}"
+        );
+        let expected = (1.0 - (-2.0_f64 * 0.2).exp()) * misses;
+        assert_mean(&database, "stale_share", expected, 0.03);
+    }
+    // W = 2 of 3: acknowledged when the faster follower has it. R + W > N meets, and R = 1 may miss.
+    let of = |read: u32| {
+        format!(
+            "read_from: quorum, replication: {{replicas: 2, lag: {{exp: 200ms}}, mode: {{quorum: {{write: 2, read: {read}}}}}}}"
+        )
+    };
+    for seed in 1..=8 {
+        assert_eq!(own(&run(&of(2), "", seed), "stale_reads"), 0.0);
+    }
+    // One of three nodes is without it for an exponential time of mean 200 ms after it was acknowledged.
+    assert_mean(&of(1), "stale_share", 2.0 / (2.0 + 5.0) / 3.0, 0.05);
+}
+
+const FAILOVER: &str = "faults: [{at: 100s, for: 60s, leader_failover: db}]\n";
+
+/// The newest writes of the leader are lost where nobody waits for a copy: as many as come in a lag. Meanwhile, for detection and election,
+/// nothing can be written.
+#[test]
+fn a_failover_loses_what_the_mode_allows() {
+    let lost = |mode: &str, seed: u64| -> (f64, f64) {
+        let replication = format!(
+            "replication: {{replicas: 2, lag: 200ms, mode: {mode}}}, failover: {{detect: 10s, elect: 5s}}, read_from: leader"
+        );
+        let yaml = scenario(&replication, FAILOVER)
+            .replace("poisson: 2/s", "poisson: 50/s")
+            .replace("duration: 1000s", "duration: 200s");
+        let result = run_loaded(&load(&yaml), seed);
+        let unavailable = result.workloads["w"].outcomes.get("unavailable").copied().unwrap_or(0) as f64;
+        assert_eq!(result.components["db"].replicas, 3);
+        (own(&result, "lost_writes"), unavailable)
+    };
+    let results = over_seeds(|seed| lost("async", seed));
+    // Poisson of mean 10 each.
+    let mean = results.iter().map(|(lost, _)| lost).sum::<f64>() / 8.0;
+    assert!((mean - 10.0).abs() < 4.0, "{results:?}");
+    assert!(results.iter().all(|(_, refused)| (refused - 750.0).abs() < 150.0), "{results:?}");
+    // Where all must have a write, there is none until the old leader is back.
+    for (mode, expected) in [("semi_sync", 750.0), ("sync", 3000.0), ("{quorum: {write: 2}}", 750.0)] {
+        for (lost, refused) in over_seeds(|seed| lost(mode, seed)) {
+            assert_eq!(lost, 0.0, "{mode}");
+            assert!((refused - expected).abs() < 0.2 * expected, "{mode}: {refused}");
+        }
+    }
+}
+
+/// What was lost is missed by reads of the new leader until it is written again; where the old leader comes back in time nothing is lost.
+#[test]
+fn a_leader_that_comes_back_before_it_is_missed_loses_nothing() {
+    let of = |lasts: &str, seed: u64| {
+        let replication =
+            "replication: {replicas: 2, lag: 2s}, failover: {detect: 10s, elect: 5s, lease: 20s}, read_from: leader";
+        let faults = format!("faults: [{{at: 100s, for: {lasts}, leader_failover: db}}]\n");
+        run_loaded(&load(&scenario(replication, &faults).replace("1000s", "200s")), seed)
+    };
+    for seed in 1..=8 {
+        let short = of("9s", seed);
+        assert_eq!((own(&short, "lost_writes"), own(&short, "stale_reads")), (0.0, 0.0));
+        // It is noticed that it is gone, and there when the election comes.
+        let back = of("12s", seed);
+        assert_eq!((own(&back, "lost_writes"), own(&back, "stale_reads")), (0.0, 0.0));
+    }
+    let (lost, stale) = over_seeds(|seed| of("60s", seed)).iter().fold((0.0, 0.0), |(lost, stale), result| {
+        (lost + own(result, "lost_writes"), stale + own(result, "stale_reads"))
+    });
+    // 4 writes in 2 s each; until the next write, half a second later, 10 reads miss the last of them.
+    assert!((10.0..60.0).contains(&lost) && stale > 20.0, "{lost} lost, {stale} stale");
+}
+
+/// Whatever happens, a strong read shows the newest acknowledged write or fails.
+#[test]
+fn strong_reads_are_never_stale_under_any_fault() {
+    let modes = [
+        "mode: sync}, read_from: leader",
+        "mode: {quorum: {write: 2}}}, read_from: leader",
+        "mode: {quorum: {write: 2, read: 2}}}, read_from: quorum",
+        "mode: {quorum: {write: 3, read: 1}}}, read_from: quorum",
+    ];
+    let faults = [
+        "leader_failover: db",
+        "kill: {component: db, replicas: 1}",
+        "kill: {component: db, replicas: 2}",
+        "kill: {component: db}",
+        "pause: {component: db, replica: 0}",
+        "pause: db",
+        "slow: {component: db, factor: 1000}",
+        "replica_lag: {component: db, lag: 2s}",
+        "partition: {between: [w, db]}",
+        "errors: {component: db, fraction: 50%, outcome: error}",
+    ];
+    let mut runs = Vec::new();
+    for (nth, mode) in modes.iter().enumerate() {
+        for follows in ["lag: {exp: 100ms}", "apply: {exp: 5ms}"] {
+            for (other, fault) in faults.iter().enumerate() {
+                let second = faults[(3 * other + nth) % faults.len()];
+                let database = format!(
+                    "consistency: strong, replication: {{replicas: 2, {follows}, {mode}, failover: {{detect: 2s, elect: 1s}}"
+                );
+                let more = format!("faults: [{{at: 3s, for: 8s, {fault}}}, {{at: 5s, for: 9s, {second}}}]\n");
+                let yaml = scenario(&database, &more).replace("1000s, warmup: 10s", "18s, warmup: 1s");
+                let yaml = yaml.replace("constant: 1", "uniform: {keys: 3}").replace("poisson: 2/s", "poisson: 40/s");
+                let yaml =
+                    yaml.replace("poisson: 20/s", "poisson: 60/s").replace("call: db", "call: {to: db, timeout: 1s}");
+                runs.extend((1..=4).map(|seed| (yaml.clone(), seed)));
+            }
+        }
+    }
+    let unavailable = runs.into_par_iter().map(|(yaml, seed)| {
+        let result = run_loaded(&load(&yaml), seed);
+        assert_eq!(own(&result, "stale_reads"), 0.0, "seed {seed}: {yaml}");
+        assert_eq!(own(&result, "lost_writes"), 0.0, "seed {seed}: {yaml}");
+        assert!(own(&result, "reads") > 0.0 && own(&result, "writes") > 0.0, "seed {seed}: {yaml}");
+        result.workloads["r"].outcomes.get("unavailable").copied().unwrap_or(0)
+    });
+    assert!(unavailable.sum::<u64>() > 1000, "it cannot always prove that it knows the newest");
 }

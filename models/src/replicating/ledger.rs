@@ -3,7 +3,7 @@
 //! Writes are numbered in the order in which they were carried out. A copy's version of a key is the newest write of that key that it
 //! has. A read is stale if some newer write of its key had been acknowledged before the read began.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sim_core::Time;
 use sim_core::random::Key;
@@ -37,7 +37,11 @@ pub(super) struct Ledger {
     last: Number,
     writes: BTreeMap<Number, Write>,
     /// The writes of each key that may matter, oldest first.
-    of_key: BTreeMap<u64, Vec<Number>>,
+    of_key: BTreeMap<u64, VecDeque<Number>>,
+    /// The newest write of each key that each copy has.
+    versions: Vec<BTreeMap<u64, Number>>,
+    /// The newest write of each key that all copies have.
+    settled: BTreeMap<u64, Number>,
     /// What each copy does not have yet.
     missing: Vec<BTreeSet<Number>>,
 }
@@ -51,6 +55,8 @@ impl Ledger {
             last: 0,
             writes: BTreeMap::new(),
             of_key: BTreeMap::new(),
+            versions: vec![BTreeMap::new(); copies as usize],
+            settled: BTreeMap::new(),
             missing: vec![BTreeSet::new(); copies as usize],
         }
     }
@@ -68,7 +74,8 @@ impl Ledger {
         let (acknowledged, copies) = (Time::MAX, 1 << copy);
         let write = Write { key, since, acknowledged, draws, after, copies, is_lost: false };
         self.writes.insert(number, write);
-        self.of_key.entry(key).or_default().push(number);
+        self.of_key.entry(key).or_default().push_back(number);
+        self.versions[copy as usize].insert(key, number);
         for (other, missing) in self.missing.iter_mut().enumerate() {
             if other != copy as usize {
                 missing.insert(number);
@@ -92,6 +99,8 @@ impl Ledger {
         }
         if let Some(write) = self.writes.get_mut(&number) {
             write.copies |= 1 << copy;
+            let version = self.versions[copy as usize].entry(write.key).or_default();
+            *version = number.max(*version);
         }
         self.prune(number);
         true
@@ -134,15 +143,24 @@ impl Ledger {
 
     /// A copy's version of a key.
     pub(super) fn version(&self, key: u64, copy: u32) -> Number {
-        let has = |number: &&Number| self.writes.get(number).is_some_and(|write| write.copies & 1 << copy != 0);
-        self.of_key.get(&key).and_then(|numbers| numbers.iter().rev().find(has)).copied().unwrap_or(0)
+        self.versions[copy as usize].get(&key).copied().unwrap_or(0)
     }
 
     /// Since when a version of a key has been replaced by one that had been acknowledged before the instant; `None` if it has not.
     pub(super) fn outdated(&self, key: u64, version: Number, before: Time) -> Option<Time> {
-        let newer = self.of_key.get(&key)?.iter().rev().take_while(|number| **number > version);
-        let acknowledged = newer.filter_map(|number| self.writes.get(number)).map(|write| write.acknowledged);
-        acknowledged.filter(|at| *at < before).min()
+        let numbers = self.of_key.get(&key)?;
+        let first = numbers.partition_point(|number| *number <= version);
+        let mut replaced: Option<Time> = None;
+        for write in numbers.range(first..).filter_map(|number| self.writes.get(number)) {
+            // What was carried out later was acknowledged later.
+            if replaced.is_some_and(|at| write.since >= at) {
+                break;
+            }
+            if write.acknowledged < before {
+                replaced = Some(replaced.map_or(write.acknowledged, |at| at.min(write.acknowledged)));
+            }
+        }
+        replaced
     }
 
     /// Of these copies, the one that has most: whose first missing write is the newest, or else the first.
@@ -154,7 +172,7 @@ impl Ledger {
     /// A copy becomes the one that all follow: it takes over what any of these has, itself included, and all other writes are lost.
     /// How many of those had been acknowledged.
     pub(super) fn take_over(&mut self, by: u32, reachable: u64) -> u64 {
-        let mut lost_acknowledged = 0;
+        let (mut lost_acknowledged, mut lost_keys) = (0, BTreeSet::new());
         for number in self.missing_at(by) {
             let is_there = self.writes.get(&number).is_some_and(|write| write.copies & reachable != 0);
             if is_there {
@@ -167,28 +185,46 @@ impl Ledger {
             if let Some(write) = self.writes.get_mut(&number) {
                 (write.copies, write.is_lost) = (0, true);
                 lost_acknowledged += u64::from(write.acknowledged != Time::MAX);
+                lost_keys.insert(write.key);
             }
         }
+        lost_keys.into_iter().for_each(|key| self.find_versions(key));
         lost_acknowledged
+    }
+
+    /// Finds anew which version of a key each copy has.
+    fn find_versions(&mut self, key: u64) {
+        let Some(numbers) = self.of_key.get(&key) else { return };
+        for (copy, versions) in self.versions.iter_mut().enumerate() {
+            let has = |number: &&Number| self.writes.get(number).is_some_and(|write| write.copies & 1 << copy != 0);
+            versions.insert(key, numbers.iter().rev().find(has).copied().unwrap_or(0));
+        }
     }
 
     /// Forgets the writes of the same key that nothing can show any more, since every copy has a newer one.
     fn prune(&mut self, number: Number) {
-        let Some(write) = self.writes.get(&number).filter(|write| write.copies == self.everywhere) else { return };
-        let Some(numbers) = self.of_key.get_mut(&write.key) else { return };
-        let (everywhere, writes) = (self.everywhere, &mut self.writes);
-        let is_over = |write: &Write| write.is_lost || write.copies == everywhere;
-        // The newest that all copies have.
-        let newest = numbers.iter().rev().copied();
-        let mut newest = newest.filter(|n| writes.get(n).is_some_and(|write| write.copies == everywhere));
-        let Some(newest) = newest.next() else { return };
-        numbers.retain(|older| {
-            let goes = *older < newest && writes.get(older).is_some_and(is_over);
-            if goes {
-                writes.remove(older);
-            }
-            !goes
-        });
+        let everywhere = self.everywhere;
+        let Some(write) = self.writes.get(&number).filter(|write| write.copies == everywhere) else { return };
+        let (Some(numbers), settled) = (self.of_key.get_mut(&write.key), self.settled.entry(write.key).or_default())
+        else {
+            return;
+        };
+        let before = (*settled).max(number);
+        *settled = before;
+        // Whatever is older than the newest that all have, and is not under way any more.
+        let older = numbers.partition_point(|older| *older < before);
+        let kept: Vec<Number> = numbers
+            .drain(..older)
+            .filter(|older| {
+                let is_over = |write: &Write| write.is_lost || write.copies == everywhere;
+                let goes = self.writes.get(older).is_none_or(is_over);
+                if goes {
+                    self.writes.remove(older);
+                }
+                !goes
+            })
+            .collect();
+        kept.into_iter().rev().for_each(|older| numbers.push_front(older));
     }
 }
 
