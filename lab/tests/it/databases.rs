@@ -10,7 +10,7 @@ use crate::kinds::refused;
 fn scenario(database: &str, more: &str) -> String {
     format!(
         "version: 1
-run: {{duration: 1000s, warmup: 10s}}
+run: {{duration: 500s, warmup: 10s}}
 workloads:
   w: {{arrivals: {{poisson: 2/s}}, requests: [{{op: write, key: {{constant: 1}}}}], call: db}}
   r: {{arrivals: {{poisson: 20/s}}, requests: [{{op: read, key: {{constant: 1}}}}], call: db}}
@@ -44,9 +44,9 @@ fn assert_mean(database: &str, figure: &str, expected: f64, within: f64) {
 #[test]
 fn reads_from_followers_are_as_stale_as_theory_says() {
     let of = |lag: &str| format!("read_from: replica, replication: {{replicas: 2, lag: {lag}}}");
-    // 2000 writes a seed: the standard error of the mean over 8 seeds is below 1 %.
-    assert_mean(&of("200ms"), "stale_share", 1.0 - (-2.0_f64 * 0.2).exp(), 0.03);
-    assert_mean(&of("{exp: 200ms}"), "stale_share", 2.0 / (2.0 + 5.0), 0.03);
+    // 1000 writes a seed: the standard error of the mean over 8 seeds is about 1.5 %.
+    assert_mean(&of("200ms"), "stale_share", 1.0 - (-2.0_f64 * 0.2).exp(), 0.05);
+    assert_mean(&of("{exp: 200ms}"), "stale_share", 2.0 / (2.0 + 5.0), 0.05);
     // The age of what is stale goes up to the lag; a read that is stale is so at a uniform instant of that.
     let result = run(&of("200ms"), "", 1);
     assert!(own(&result, "stale_age.max") < 0.2 + 1e-3, "{:?}", result.components["db"].own);
@@ -60,7 +60,7 @@ fn reads_from_the_leader_are_never_stale_while_it_lives() {
     for seed in 1..=8 {
         let result = run("replication: {replicas: 2, lag: 500ms}", "", seed);
         assert_eq!((own(&result, "stale_reads"), own(&result, "leader_reads")), (0.0, 1.0));
-        assert!(own(&result, "reads") > 18_000.0);
+        assert!(own(&result, "reads") > 9_000.0);
     }
 }
 
@@ -98,7 +98,7 @@ fn what_is_said_of_several_nodes_must_make_sense() {
 fn a_follower_that_applies_more_slowly_than_is_written_falls_behind() {
     let of = |rate: &str, seed: u64| {
         let replication = "read_from: replica, replication: {replicas: 2, apply: {exp: 10ms}}";
-        let yaml = scenario(replication, "").replace("poisson: 2/s", rate).replace("duration: 1000s", "duration: 200s");
+        let yaml = scenario(replication, "").replace("poisson: 2/s", rate).replace("duration: 500s", "duration: 200s");
         run_loaded(&load(&yaml), seed)
     };
     let lags = over_seeds(|seed| own(&of("poisson: 50/s", seed), "lag.mean"));
@@ -118,7 +118,7 @@ fn quorums_that_do_not_meet_miss_as_often_as_theory_says() {
             "read_from: quorum, replication: {{replicas: 4, lag: 200ms, mode: {{quorum: {{write: 1, read: {read}}}}}}}"
         );
         let expected = (1.0 - (-2.0_f64 * 0.2).exp()) * misses;
-        assert_mean(&database, "stale_share", expected, 0.03);
+        assert_mean(&database, "stale_share", expected, 0.05);
     }
     // W = 2 of 3: acknowledged when the faster follower has it. R + W > N meets, and R = 1 may miss.
     let of = |read: u32| {
@@ -145,7 +145,7 @@ fn a_failover_loses_what_the_mode_allows() {
         );
         let yaml = scenario(&replication, FAILOVER)
             .replace("poisson: 2/s", "poisson: 50/s")
-            .replace("duration: 1000s", "duration: 200s");
+            .replace("duration: 500s", "duration: 200s");
         let result = run_loaded(&load(&yaml), seed);
         let unavailable = result.workloads["w"].outcomes.get("unavailable").copied().unwrap_or(0) as f64;
         assert_eq!(result.components["db"].replicas, 3);
@@ -172,7 +172,7 @@ fn a_leader_that_comes_back_before_it_is_missed_loses_nothing() {
         let replication =
             "replication: {replicas: 2, lag: 2s}, failover: {detect: 10s, elect: 5s, lease: 20s}, read_from: leader";
         let faults = format!("faults: [{{at: 100s, for: {lasts}, leader_failover: db}}]\n");
-        run_loaded(&load(&scenario(replication, &faults).replace("1000s", "200s")), seed)
+        run_loaded(&load(&scenario(replication, &faults).replace("500s", "200s")), seed)
     };
     for seed in 1..=8 {
         let short = of("9s", seed);
@@ -218,7 +218,7 @@ fn strong_reads_are_never_stale_under_any_fault() {
                     "consistency: strong, replication: {{replicas: 2, {follows}, {mode}, failover: {{detect: 2s, elect: 1s}}"
                 );
                 let more = format!("faults: [{{at: 3s, for: 8s, {fault}}}, {{at: 5s, for: 9s, {second}}}]\n");
-                let yaml = scenario(&database, &more).replace("1000s, warmup: 10s", "18s, warmup: 1s");
+                let yaml = scenario(&database, &more).replace("500s, warmup: 10s", "18s, warmup: 1s");
                 let yaml = yaml.replace("constant: 1", "uniform: {keys: 3}").replace("poisson: 2/s", "poisson: 40/s");
                 let yaml =
                     yaml.replace("poisson: 20/s", "poisson: 60/s").replace("call: db", "call: {to: db, timeout: 1s}");
