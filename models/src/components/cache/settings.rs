@@ -136,7 +136,8 @@ pub struct Settings {
     /// A miss gets a token, one at a time for each entry, without which nothing is written back; a write that makes the cache forget voids it (Nishtala
     /// et al., *Scaling Memcache at Facebook*, 2013). Other readers that miss wait for the holder of the token.
     pub lease: Option<LeaseSettings>,
-    /// Number of instances. Each has `capacity` entries of its own, and callers take any.
+    /// Number of instances. Each has `capacity` entries of its own, and callers take any; a balancer that goes by key makes them shards. They
+    /// do not hear of each other's writes.
     #[setting(default = 1, range = "1..=10000")]
     pub instances: u32,
     /// Whether its entries survive a crash.
