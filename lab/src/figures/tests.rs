@@ -17,6 +17,7 @@ hosts: {box: {cores: 2, cost: 0.17/h, memory: 8GB, ephemeral_ports: 28232, sched
 workloads:
   visitors: {arrivals: {sessions: {rate: 20/s, requests: 3, think: 500ms}}, requests: [{key: {zipf: {keys: 50, s: 1}}}], call: front}
   producers: {arrivals: {poisson: 50/s}, call: jobs}
+  shoppers: {arrivals: {closed: {users: 5, think: 100ms}}, requests: [{op: put, key: {uniform: {keys: 3}}}, {op: get, key: {uniform: {keys: 3}}}], call: store}
   writers: {arrivals: {poisson: 100/s}, call: {to: db, batch: {max: 5, wait: 20ms, max_bytes: 1MB, bad_items: 1%}}}
   readers:
     arrivals: {poisson: 200/s}
@@ -69,6 +70,7 @@ components:
   dns: {kind: dns, ttl: 1s, to: [{to: db, weight: 1}]}
   partner: {kind: external, rate_limit: {token_bucket: {rate: 1000/s}, by: op}, latency: {exp: 20ms}, concurrency: 10}
   db: {kind: database, connections: 10, operations: {default: {exp: 10ms}}}
+  store: {kind: database, connections: 10, operations: {default: {exp: 10ms}}, write_ops: [put], read_from: replica, replication: {replicas: 2, lag: {exp: 500ms}}}
 ";
 
 fn session(yaml: &str) -> Session {

@@ -47,9 +47,17 @@ components:
     hosts: box
     region: here
     runtime: {{thread_pool: {{threads: 4}}}}
-    handlers: {{default: [{{cpu: {{exp: 2ms}}}}, {{call: far}}]}}
-    calls: {{far: {{to: far, pool: {{size: 5}}}}}}
+    handlers: {{default: [{{cpu: {{exp: 2ms}}}}, {{call: far}}, {{call: {{link: store, op: read}}}}, {{call: store}}]}}
+    calls: {{far: {{to: far, pool: {{size: 5}}}}, store: {{to: store, timeout: 50ms}}}}
   far: {{kind: external, latency: 5ms, region: there}}
+  store:
+    kind: database
+    connections: 10
+    write_ops: [default]
+    replication: {{replicas: 2, lag: {{exp: 2ms}}, mode: semi_sync}}
+    failover: {{detect: 200ms, elect: 100ms}}
+    read_from: replica
+    operations: {{default: {{exp: 1ms}}}}
   db: {{kind: database, connections: 5, admission: {{queue: {{max: 50}}}}, operations: {{default: {{exp: 5ms}}}}}}
 {consumer}faults: [{faults}]
 "
@@ -91,6 +99,9 @@ fn faults(kind: &str) -> Vec<(&'static str, bool, String)> {
         fault("network", true, "{link: w.call, loss: 100%}"),
         fault("pause", true, "x"),
         fault("cpu_steal", true, "{from: box, share: 90%}"),
+        fault("leader_failover", true, "store"),
+        fault("replica_lag", true, "{component: store, lag: 20ms}"),
+        fault("kill", true, "{component: store, replicas: 2}"),
         fault("surge", true, "{workload: w, x: 5}"),
         fault("set", true, &format!("{{{}}}", change(kind))),
     ];

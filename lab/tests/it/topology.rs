@@ -701,6 +701,31 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
         let _ = writeln!(text, "    admission: {}", queue(c, false));
     }
     let _ = writeln!(text, "    operations: {{default: {io}}}");
+    if c.once_in(4) {
+        copies(c, text);
+    } else if c.once_in(8) {
+        text.push_str("    partitions: {count: 3, salt: 2}\n");
+    }
+}
+
+/// Copies of a database's data, or of each part of it.
+fn copies(c: &mut Choices<'_>, text: &mut String) {
+    let follows = c.of(&["lag: {exp: 50ms}", "apply: {exp: 2ms}", "lag: 0s"]);
+    let (mode, more) = *c.of(&[
+        &("async", "read_from: replica"),
+        &("async", "read_from: leader"),
+        &("semi_sync", "read_from: replica\n    consistency: causal"),
+        &("sync", "consistency: strong"),
+        &("{quorum: {write: 2, read: 2}}", "read_from: quorum\n    consistency: strong"),
+        &("async", "read_from: replica\n    consistency: {read_your_writes: {window: 1s}}\n    partitions: 2"),
+    ]);
+    let _ = writeln!(
+        text,
+        "    write_ops: [default]\n    replication: {{replicas: 2, {follows}, mode: {mode}}}\n    {more}"
+    );
+    if c.once_in(2) {
+        text.push_str("    failover: {detect: 500ms, elect: 200ms}\n");
+    }
 }
 
 /// Actions of operators, helpful or harmful.
