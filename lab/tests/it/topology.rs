@@ -711,13 +711,13 @@ fn database(c: &mut Choices<'_>, text: &mut String, nth: usize) {
 /// Copies of a database's data, or of each part of it.
 fn copies(c: &mut Choices<'_>, text: &mut String) {
     let follows = c.of(&["lag: {exp: 50ms}", "apply: {exp: 2ms}", "lag: 0s"]);
-    let (mode, more) = *c.of(&[
-        &("async", "read_from: replica"),
-        &("async", "read_from: leader"),
-        &("semi_sync", "read_from: replica\n    consistency: causal"),
-        &("sync", "consistency: strong"),
-        &("{quorum: {write: 2, read: 2}}", "read_from: quorum\n    consistency: strong"),
-        &("async", "read_from: replica\n    consistency: {read_your_writes: {window: 1s}}\n    partitions: 2"),
+    let (mode, more) = c.of(&[
+        ("async", "read_from: replica"),
+        ("async", "read_from: leader"),
+        ("semi_sync", "read_from: replica\n    consistency: causal"),
+        ("sync", "consistency: strong"),
+        ("{quorum: {write: 2, read: 2}}", "read_from: quorum\n    consistency: strong"),
+        ("async", "read_from: replica\n    consistency: {read_your_writes: {window: 1s}}\n    partitions: 2"),
     ]);
     let _ = writeln!(
         text,
