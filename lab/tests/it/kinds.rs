@@ -267,7 +267,10 @@ components:
         };
         says("to: [{to: a, weight: 2}]", "ignores weights");
         says("to: a, algorithm: {maglev: {table_size: 65536}}", "not a prime number");
-        says("to: a, cost: 5", "not supported yet");
+        says(
+            "to: a, health_check: {interval: 1s, timeout: 1s, failures: 1, successes: 1, op: health}",
+            "not supported yet",
+        );
         says("to: b", "no component is called `b`");
     }
 }

@@ -26,7 +26,7 @@ components:
     handlers: {default: [cpu: 1ms, call: store]}
     calls: {store: store}
   store: {kind: cache, region: there, capacity: 20, ttl: 2s, to: db}
-  db: {kind: database, region: there, connections: 10, operations: {default: {exp: 5ms}}}
+  db: {kind: database, region: there, connections: 10, operations: {default: {exp: 5ms}}, write_ops: [default], replication: {replicas: 2, lag: 10ms}}
 ";
 
 fn words() -> BTreeSet<&'static str> {
@@ -46,6 +46,7 @@ fn every_fault_of_the_table_is_offered_and_does_what_it_says() {
     let offered: BTreeSet<&str> = choices.iter().map(|choice| choice.name.as_str()).collect();
     let mut expected = words();
     assert!(expected.remove("set"), "settings are changed by themselves");
+    assert!(expected.remove("replica_lag"), "how late is for the user to say");
     assert_eq!(offered, expected);
     for choice in &choices {
         assert!(!choice.doc.is_empty(), "{choice:?}");
