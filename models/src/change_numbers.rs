@@ -65,7 +65,7 @@ const OF_PARTITION: u32 = 1 << 12;
 /// What an entrance is told by a fault when the leader of a partition, or of all, is to die, and when those that have are to come back.
 pub fn of_leader(fault: u32, dies: bool, partition: Option<u32>) -> u32 {
     let partition = partition.map_or(0, |partition| (partition + 1) % OF_PARTITION);
-    MOVE | if dies { DIES } else { 0 } | (fault % (DIES / OF_PARTITION)) * OF_PARTITION | partition
+    MOVE | if dies { DIES } else { 0 } | ((fault % (DIES / OF_PARTITION)) * OF_PARTITION) | partition
 }
 
 /// The reverse of [`of_leader`].

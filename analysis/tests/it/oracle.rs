@@ -483,6 +483,7 @@ fn cases(times: Times, ci: u64) {
 }
 
 /// What comes out of each case, on all processors, in the order of the cases.
+#[allow(clippy::disallowed_methods)] // Each case is runs of its own, and each of these stays on one thread.
 fn side_by_side<T: Send>(cases: &[u64], of_case: impl Fn(u64) -> Option<T> + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let work = || {

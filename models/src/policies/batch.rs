@@ -98,7 +98,7 @@ impl BatchSettings {
     /// Share of the items that fail because of a bad one, in batches of a mean size.
     pub fn spoiled(&self, size: f64) -> f64 {
         let together = if self.fails_together() { size } else { 1.0 };
-        1.0 - (1.0 - self.bad_items.0).powf(together)
+        1.0 - libm::pow(1.0 - self.bad_items.0, together)
     }
 }
 

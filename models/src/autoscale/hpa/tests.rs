@@ -1,3 +1,5 @@
+#![allow(clippy::type_complexity)] // Rows are read as they stand in the tests that they are taken from.
+
 use super::*;
 
 const S: Time = 1_000_000_000;
