@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use models::caching::hit_ratio::{self, KeyGroup};
 use models::components::kind::Access;
-use models::policies::batch::BatchSettings;
 use models::policies::coalesce::SameBy;
 use models::workloads::WorkloadSettings;
 use models::workloads::arrivals::TraceSettings;
@@ -280,19 +279,10 @@ fn merged(graph: &Graph<'_>, link: usize, op: &str, data: Data, flow: Flow, befo
         && flow.items > 0.0
     {
         let each = before.links[link].max(flow.items) / f64::from(at.copies);
-        let size = theory::formulas::batch_size(batch_most(graph, batch), each, batch.wait.0 as f64 / 1e9);
+        let size = theory::formulas::batch_size(graph.batch_most(batch), each, batch.wait.0 as f64 / 1e9);
         flow.calls = flow.items / size;
     }
     flow
-}
-
-/// Items of a full batch, where items have the mean payload of all requests.
-pub(super) fn batch_most(graph: &Graph<'_>, batch: &BatchSettings) -> u32 {
-    let requests = graph.scenario.workloads.iter().flat_map(|workload| &workload.value.requests);
-    let (weight, bytes) = requests.fold((0.0, 0.0), |(weight, bytes), request| {
-        (weight + request.weight, bytes + request.weight * request.size.0 as f64)
-    });
-    batch.most_of(if weight > 0.0 { bytes / weight } else { 0.0 })
 }
 
 /// The keys of requests of one sort; all about the same where they name none.

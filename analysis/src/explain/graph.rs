@@ -221,6 +221,15 @@ impl<'a> Graph<'a> {
         self.varies(component) || self.directory.components[component].is_probed
     }
 
+    /// Items of a full batch, where items have the mean payload of all requests.
+    pub(super) fn batch_most(&self, batch: &models::policies::batch::BatchSettings) -> u32 {
+        let requests = self.scenario.workloads.iter().flat_map(|workload| &workload.value.requests);
+        let (weight, bytes) = requests.fold((0.0, 0.0), |(weight, bytes), request| {
+            (weight + request.weight, bytes + request.weight * request.size.0 as f64)
+        });
+        batch.most_of(if weight > 0.0 { bytes / weight } else { 0.0 })
+    }
+
     /// How many replicas a component has at most, where their number changes.
     pub(super) fn replicas_most(&self, component: usize) -> Option<u32> {
         self.varies(component).then(|| self.directory.components[component].replicas_most())

@@ -266,6 +266,8 @@ impl Session {
             Owner::Component(index) => {
                 self.report_of(self.fleet(index).used().into_iter().map(|(_, node)| node), into);
                 self.report_of(self.network.directory.consumers_of(index), into);
+                let entrance = self.network.directory.components[index].entrance;
+                self.report_of(entrance.map(|entrance| entrance.node), into);
                 self.report_of_staff(index, into);
             }
             Owner::Replica(index, nth) => {

@@ -141,7 +141,7 @@ impl Times<'_> {
         at.settings.batch.as_ref().map_or(0.0, |batch| {
             let wait_s = batch.wait.0 as f64 / 1e9;
             let rate = self.waited().map_or(0.0, |(_, flows)| flows.links[link] / f64::from(at.copies));
-            let most = super::super::flows::batch_most(self.graph, batch);
+            let most = self.graph.batch_most(batch);
             if rate > 0.0 { crate::theory::formulas::batch_delay(most, rate, wait_s) } else { wait_s }
         })
     }
@@ -151,7 +151,7 @@ impl Times<'_> {
         let at = &self.graph.links[link];
         let Some(batch) = at.settings.batch.as_ref().filter(|batch| batch.bad_items.0 > 0.0) else { return call };
         let rate = self.waited().map_or(0.0, |(_, flows)| flows.links[link] / f64::from(at.copies));
-        let most = super::super::flows::batch_most(self.graph, batch);
+        let most = self.graph.batch_most(batch);
         let size =
             if rate > 0.0 { crate::theory::formulas::batch_size(most, rate, batch.wait.0 as f64 / 1e9) } else { 1.0 };
         let share = batch.spoiled(size);
